@@ -1,0 +1,363 @@
+"""The records that pass between the steps of the flow; frozen, plain, named by their role.
+
+Times are aware datetimes. Addresses are lower-cased. Texts are already decoded and free of control characters.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+Direction = Literal["inbound", "outbound", "internal"]
+Outcome = Literal["logged", "skipped", "waiting", "quarantined", "excluded"]
+ItemKind = Literal["message", "meeting"]
+
+MILESTONES = (
+    "contact_established",
+    "meeting_scheduled",
+    "meeting_held",
+    "needs_identified",
+    "proposal_requested",
+    "proposal_sent",
+    "proposal_received",
+    "negotiation",
+    "contract_sent",
+    "contract_approval",
+    "contract_signed",
+    "invoice_sent",
+    "payment_confirmed",
+    "postponed",
+    "lost",
+)
+OBJECTION_TYPES = (
+    "price",
+    "budget",
+    "timing",
+    "authority",
+    "competitor",
+    "need",
+    "feature_gap",
+    "trust",
+    "legal",
+    "technical",
+    "other",
+)
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What all records share: frozen, told apart by value, JSON by msgspec."""
+
+
+# -- what a source holds ------------------------------------------------------------------------------------------
+
+
+class Address(Record):
+    """One mailbox of an address header (RFC 5322, 3.4)."""
+
+    email: str = ""  # lower case; "" when the header names nobody that can be reached
+    name: str = ""  # decoded display name
+
+
+CutKind = Literal["quoted", "forwarded", "signature", "disclaimer", "footer", "hidden"]
+
+
+class Cut(Record):
+    """A stretch of `text` that is not what the letter says now: text[start:end]."""
+
+    start: int
+    end: int
+    kind: CutKind
+
+
+class Attachment(Record):
+    """An attachment's label; its content is never kept."""
+
+    name: str
+    content_type: str
+    size: int  # bytes after decoding, or as announced by the server
+    sha256: str = ""  # "" when the content was not fetched
+
+
+class Message(Record):
+    """What one letter says; made by `connectors.mail.mime.parse`."""
+
+    key: str  # ours: see `mime.message_key`
+    message_id: str | None  # as in the header, with <>
+    date: datetime  # the Date header, or when the server received it if that is absent or off by more than two days
+    subject: str
+    from_: tuple[Address, ...]
+    sender: tuple[Address, ...] = ()
+    reply_to: tuple[Address, ...] = ()
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    bcc: tuple[Address, ...] = ()
+    delivered_to: tuple[str, ...] = ()  # Delivered-To, X-Original-To: for whom the server took it
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    text: str = ""
+    cuts: tuple[Cut, ...] = ()  # what the HTML itself marks: quotations, text that a reader cannot see
+    attachments: tuple[Attachment, ...] = ()
+    invitations: tuple[str, ...] = ()  # text/calendar parts, as text
+    signals: dict[str, str] = {}  # lower-case names of the headers that tell machines and lists from people
+    authentication_results: tuple[str, ...] = ()  # topmost first
+    size: int = 0  # bytes of the whole letter
+    problems: tuple[str, ...] = ()  # what was odd, in words for an admin
+
+
+Answered = Literal["accepted", "declined", "tentative", "needs-action", "delegated"]
+
+
+class Attendee(Record):
+    """One attendee or the organizer of a meeting (RFC 5545, 3.8.4)."""
+
+    email: str
+    name: str = ""
+    answer: Answered = "needs-action"
+
+
+class Meeting(Record):
+    """One meeting, or one instance of a recurring one; made by `connectors.calendars.ical.parse`."""
+
+    key: str  # ours: iCalendar UID + RECURRENCE-ID
+    uid: str
+    recurrence_id: str | None  # RFC 3339 of the instance's original start, None for a single meeting
+    sequence: int
+    title: str
+    start: datetime
+    end: datetime
+    tz: str = "UTC"  # the zone in which the meeting was entered
+    all_day: bool = False
+    status: Literal["confirmed", "tentative", "cancelled"] = "confirmed"
+    private: bool = False  # CLASS:PRIVATE or CONFIDENTIAL
+    description: str = ""
+    location: str = ""
+    organizer: Attendee | None = None
+    attendees: tuple[Attendee, ...] = ()
+    modified: datetime | None = None  # LAST-MODIFIED, else DTSTAMP
+    problems: tuple[str, ...] = ()
+
+
+# -- what the classifiers say of one content ----------------------------------------------------------------------
+
+
+class Letter(Record):
+    """What the classifiers are given: one content, apart from its mailbox, thread and deal."""
+
+    direction: Direction
+    subject: str
+    body: str
+    cuts: tuple[Cut, ...] = ()
+    attachments: tuple[str, ...] = ()  # names
+    signals: dict[str, str] = {}
+    kind: ItemKind = "message"
+    stage: str | None = None
+    earlier: tuple[str, ...] = ()  # milestones proven before, when known
+
+
+class Span(Record):
+    """A quote and where it stands: body[start:end] == quote."""
+
+    quote: str
+    start: int
+    end: int
+
+
+class MilestoneRead(Record):
+    name: str
+    confidence: float  # 0..1
+    evidence: Span
+    by: str = ""  # the rule or model that says so
+
+
+class ObjectionRead(Record):
+    type: str
+    genuine: bool
+    confidence: float
+    evidence: Span
+    reason: Span | None = None
+    condition: Span | None = None
+    by: str = ""
+
+
+NotBusiness = Literal["", "private", "newsletter", "vendor", "recruit"]
+
+
+class Reading(Record):
+    """What one content says by itself. Nothing is a normal answer."""
+
+    version: str  # of rules and model
+    language: Literal["en", "ru", "other"]
+    cuts: tuple[Cut, ...] = ()  # all that is not new text, those of the HTML included
+    milestones: tuple[MilestoneRead, ...] = ()
+    objections: tuple[ObjectionRead, ...] = ()
+    automated: Literal["", "auto_reply", "bounce", "calendar_notification", "newsletter", "notice"] = ""
+    business: bool = True
+    matter: NotBusiness = ""  # why it is not a client's business, when the text shows it
+
+
+# -- the CRM's facts ----------------------------------------------------------------------------------------------
+
+
+class Rep(Record):
+    id: str
+    name: str
+    email: str
+    tz: str = "UTC"
+
+
+class Stage(Record):
+    """One stage of a pipeline, as the admin describes it."""
+
+    name: str
+    result: str = ""
+    reached_by: tuple[str, ...] = ()  # milestones
+    kind: Literal["open", "won", "lost", "hold"] = "open"
+
+
+class Pipeline(Record):
+    name: str
+    stages: tuple[Stage, ...]
+    mode: Literal["auto", "propose"] = "propose"
+    terminal: Literal["auto", "propose"] = "propose"
+
+
+class Company(Record):
+    id: str
+    name: str
+    domains: tuple[str, ...] = ()
+    language: str = ""
+    created_by: str = "import"
+
+
+class Contact(Record):
+    id: str
+    name: str
+    emails: tuple[str, ...] = ()
+    company_id: str | None = None
+    title: str = ""
+    created_by: str = "import"
+
+
+class StageEvent(Record):
+    """A stage that a person, an import or another program gave a deal; never our own move."""
+
+    stage: str
+    date: datetime
+    by: str  # human | import
+
+
+class Deal(Record):
+    id: str
+    name: str
+    company_id: str | None
+    contact_ids: tuple[str, ...]
+    owner: str  # rep id
+    pipeline: str
+    stage: str  # as last known to the CRM
+    status: Literal["open", "won", "lost"]
+    created_at: datetime | None
+    closed_at: datetime | None = None
+    amount: float | None = None
+    currency: str | None = None
+    external_numbers: tuple[str, ...] = ()
+    events: tuple[StageEvent, ...] = ()
+    created_by: str = "import"
+
+
+# -- what is decided ----------------------------------------------------------------------------------------------
+
+
+class Reason(Record):
+    """One named piece of evidence for or against a candidate."""
+
+    name: str
+    weight: float
+    detail: str = ""
+
+
+class Candidate(Record):
+    deal_id: str
+    score: float
+    reasons: tuple[Reason, ...]
+
+
+class Link(Record):
+    """Where one activity of a client belongs."""
+
+    activity: str  # key
+    outcome: Literal["logged", "skipped", "waiting"]
+    reason: str = ""  # of skipped and waiting
+    company_id: str | None = None
+    contact_ids: tuple[str, ...] = ()
+    deal_ids: tuple[str, ...] = ()
+    ambiguous: tuple[str, ...] = ()  # deal ids between which nobody can tell
+    candidates: tuple[Candidate, ...] = ()
+    verified: str = "unknown"  # authenticated | failed | unknown | sent
+
+
+ChangeState = Literal["written", "proposed", "undone"]
+
+
+class StageMove(Record):
+    """A deal entered a stage, because of something that can be quoted."""
+
+    deal_id: str
+    stage: str
+    date: datetime
+    state: ChangeState
+    evidence: str  # key of the activity
+    quote: str
+    milestone: str
+    why: str = ""  # why it is only proposed
+    by: str = ""  # the rule or model
+
+
+class ObjectionLife(Record):
+    """An objection of the client, on the stage where it arose."""
+
+    key: str
+    deal_id: str
+    activity: str
+    message_id: str | None
+    stage: str
+    type: str
+    genuine: bool
+    reason: str | None
+    condition: str | None
+    quote: str
+    state: Literal["open", "answered", "closed"]
+    opened: datetime
+    closed: datetime | None = None
+    closed_by: str = ""  # why, and the activity that shows it
+
+
+class History(Record):
+    """All that we say of one client; the result of the fold."""
+
+    client: str
+    links: tuple[Link, ...] = ()
+    moves: tuple[StageMove, ...] = ()
+    objections: tuple[ObjectionLife, ...] = ()
+    due: datetime | None = None  # when time alone changes the answer
+
+
+ChangeKind = Literal[
+    "log_activity",
+    "create_contact",
+    "create_company",
+    "create_deal",
+    "move_stage",
+    "open_objection",
+    "close_objection",
+    "unlink",
+]
+
+
+class Change(Record):
+    """One thing to write into the CRM; its key makes twice the same as once."""
+
+    key: str
+    kind: ChangeKind
+    subject: str  # key or id of what it is about
+    body: dict[str, object]
+    needs: tuple[str, ...] = ()  # keys of changes that must be written first

@@ -1,0 +1,144 @@
+"""The contracts of sources and CRMs, and their terms.
+
+Source    one connected mailbox or calendar. It is only ever read.
+Item      what a source hands over: the bytes of one letter, or of one calendar object with all its overrides.
+Ref       a source's own identity of an item, e.g. "INBOX|1700000000|42"; never reused for another item.
+Cursor    text that only the source understands: all that came before it has been handed over. The engine saves it in
+          the transaction that stores the batch, so that neither is ever without the other.
+Batch     some items and the cursor that is true once they are stored.
+Scope     what the admin asked for: folders and labels, and `since`. Outside the scope nothing is fetched.
+Change    one thing to write into the CRM, with a key: writing it twice is the same as writing it once.
+
+A source promises:
+- the whole list: with no cursor, every item in scope, oldest first;
+- resume: with a cursor that it gave, every item after it and none before it;
+- what arrives later is seen later, also what arrives while a batch is being handed over;
+- an expired cursor is `CursorExpired`, raised before the first batch; the engine then starts without one, and what it
+  has stored already it recognizes by `ref`;
+- a wrong password is `NeedsHuman`, a broken connection is `Retry`; neither is the fault of an item.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar, Literal, Protocol
+
+import msgspec
+from pydantic import BaseModel, ConfigDict
+
+from agent.model import Attachment, Change, Company, Contact, Deal, Pipeline, Rep
+
+
+class Options(BaseModel):
+    """The keys of one table in config.toml; each connector declares its own beside itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be fetched from a source. The exclusions are the admin's, the same for all sources."""
+
+    since: datetime
+    until: datetime | None = None  # calendars: how far ahead to look
+    exclude_folders: tuple[str, ...] = ()  # names, compared without case
+    exclude_labels: tuple[str, ...] = ()  # Gmail labels, IMAP keywords, calendar categories
+
+
+class Ref(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one item stands in its source."""
+
+    ref: str
+    folder: str
+    uid: str
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """One letter or one calendar object, as bytes."""
+
+    ref: str
+    folder: str
+    uid: str
+    raw: bytes
+    received: datetime | None = None  # when the server took it: INTERNALDATE, internalDate, mtime
+    sent: bool = False  # it lies in a folder of sent mail: trusted as ours
+    excluded: str = ""  # the rule that keeps it out ("label no-crm"); then `raw` is empty
+    size: int = 0  # bytes of the whole, also when only parts were fetched
+    attachments: tuple[Attachment, ...] = ()  # of parts that were left on the server
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """Some items, and the cursor that is true once they are stored."""
+
+    items: tuple[Item, ...]
+    cursor: str
+    done: int = 0  # items of this run so far, this batch included
+    total: int | None = None  # items that this run expects, when the source can tell
+    vanished: tuple[str, ...] = ()  # refs that the source says are gone; this deletes nothing
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that `check` found out about a source or CRM."""
+
+    level: Literal["ok", "note", "problem"]
+    text: str
+    suggest: str = ""  # a line of config.toml that changes it
+
+
+class Source(Protocol):
+    """One connected mailbox or calendar; constructed as `Class(name, owner, options, scope)`."""
+
+    what: ClassVar[Literal["mailbox", "calendar"]]
+    Options: ClassVar[type[Options]]
+    name: str
+    owner: str
+
+    def check(self) -> list[Finding]:
+        """Connect, look at folders and rights, and say what was found. Raises Retry or NeedsHuman."""
+
+    def fetch(self, cursor: str | None) -> Iterator[Batch]:
+        """Everything after `cursor`, in batches. Raises CursorExpired, Retry or NeedsHuman."""
+
+    def refs(self) -> Iterator[Ref]:
+        """Everything that stands in scope now, by identity, without fetching it: for the proof."""
+
+    def get(self, refs: Sequence[str]) -> Iterator[Item]:
+        """These items again; one that is gone is left out."""
+
+    def close(self) -> None:
+        """Let go of connections; may be called twice."""
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a CRM told of itself since a cursor. Deals bear the stages that people gave them."""
+
+    cursor: str
+    reps: tuple[Rep, ...] = ()
+    pipelines: tuple[Pipeline, ...] = ()
+    companies: tuple[Company, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    deals: tuple[Deal, ...] = ()
+
+
+class Crm(Protocol):
+    """A CRM that is written to."""
+
+    Options: ClassVar[type[Options]]
+    transactional: ClassVar[bool]  # True: `write` happens inside the engine's own transaction
+
+    def check(self) -> list[Finding]:
+        """Connect and say what was found."""
+
+    def capabilities(self) -> frozenset[str]:
+        """Of activities, objections, stages, records: what it can take."""
+
+    def pull(self, cursor: str | None) -> Iterator[Facts]:
+        """Its facts since `cursor`, in parts. Raises CursorExpired, Retry or NeedsHuman."""
+
+    def write(self, change: Change, remote: Mapping[str, str]) -> str:
+        """Apply `change`; `remote` gives the CRM's own ids of the changes it needs.
+
+        Returns the CRM's id of what was written. Raises Retry (not applied), OutcomeUnknown (perhaps applied),
+        Rejected (never), NeedsHuman.
+        """
+
+    def find(self, key: str) -> str | None:
+        """The CRM's id of the change with this key, if it was applied; for an unknown outcome and for the proof."""
