@@ -51,7 +51,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 # -- what a source holds ------------------------------------------------------------------------------------------
 
 
-class Address(Record):
+class Address(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One mailbox of an address header (RFC 5322, 3.4)."""
 
     email: str = ""  # lower case; "" when the header names nobody that can be reached
@@ -61,7 +61,7 @@ class Address(Record):
 CutKind = Literal["quoted", "forwarded", "signature", "disclaimer", "footer", "hidden"]
 
 
-class Cut(Record):
+class Cut(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A stretch of `text` that is not what the letter says now: text[start:end]."""
 
     start: int
@@ -69,7 +69,7 @@ class Cut(Record):
     kind: CutKind
 
 
-class Attachment(Record):
+class Attachment(Record, frozen=True, kw_only=True, omit_defaults=True):
     """An attachment's label; its content is never kept."""
 
     name: str
@@ -78,7 +78,7 @@ class Attachment(Record):
     sha256: str = ""  # "" when the content was not fetched
 
 
-class Message(Record):
+class Message(Record, frozen=True, kw_only=True, omit_defaults=True):
     """What one letter says; made by `connectors.mail.mime.parse`."""
 
     key: str  # ours: see `mime.message_key`
@@ -107,7 +107,7 @@ class Message(Record):
 Answered = Literal["accepted", "declined", "tentative", "needs-action", "delegated"]
 
 
-class Attendee(Record):
+class Attendee(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One attendee or the organizer of a meeting (RFC 5545, 3.8.4)."""
 
     email: str
@@ -115,7 +115,7 @@ class Attendee(Record):
     answer: Answered = "needs-action"
 
 
-class Meeting(Record):
+class Meeting(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One meeting, or one instance of a recurring one; made by `connectors.calendars.ical.parse`."""
 
     key: str  # ours: iCalendar UID + RECURRENCE-ID
@@ -140,7 +140,7 @@ class Meeting(Record):
 # -- what the classifiers say of one content ----------------------------------------------------------------------
 
 
-class Letter(Record):
+class Letter(Record, frozen=True, kw_only=True, omit_defaults=True):
     """What the classifiers are given: one content, apart from its mailbox, thread and deal."""
 
     direction: Direction
@@ -154,7 +154,7 @@ class Letter(Record):
     earlier: tuple[str, ...] = ()  # milestones proven before, when known
 
 
-class Span(Record):
+class Span(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A quote and where it stands: body[start:end] == quote."""
 
     quote: str
@@ -162,14 +162,14 @@ class Span(Record):
     end: int
 
 
-class MilestoneRead(Record):
+class MilestoneRead(Record, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     confidence: float  # 0..1
     evidence: Span
     by: str = ""  # the rule or model that says so
 
 
-class ObjectionRead(Record):
+class ObjectionRead(Record, frozen=True, kw_only=True, omit_defaults=True):
     type: str
     genuine: bool
     confidence: float
@@ -182,7 +182,7 @@ class ObjectionRead(Record):
 NotBusiness = Literal["", "private", "newsletter", "vendor", "recruit"]
 
 
-class Reading(Record):
+class Reading(Record, frozen=True, kw_only=True, omit_defaults=True):
     """What one content says by itself. Nothing is a normal answer."""
 
     version: str  # of rules and model
@@ -198,14 +198,14 @@ class Reading(Record):
 # -- the CRM's facts ----------------------------------------------------------------------------------------------
 
 
-class Rep(Record):
+class Rep(Record, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     name: str
     email: str
     tz: str = "UTC"
 
 
-class Stage(Record):
+class Stage(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One stage of a pipeline, as the admin describes it."""
 
     name: str
@@ -214,14 +214,14 @@ class Stage(Record):
     kind: Literal["open", "won", "lost", "hold"] = "open"
 
 
-class Pipeline(Record):
+class Pipeline(Record, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     stages: tuple[Stage, ...]
     mode: Literal["auto", "propose"] = "propose"
     terminal: Literal["auto", "propose"] = "propose"
 
 
-class Company(Record):
+class Company(Record, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     name: str
     domains: tuple[str, ...] = ()
@@ -229,7 +229,7 @@ class Company(Record):
     created_by: str = "import"
 
 
-class Contact(Record):
+class Contact(Record, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     name: str
     emails: tuple[str, ...] = ()
@@ -238,7 +238,7 @@ class Contact(Record):
     created_by: str = "import"
 
 
-class StageEvent(Record):
+class StageEvent(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A stage that a person, an import or another program gave a deal; never our own move."""
 
     stage: str
@@ -246,7 +246,7 @@ class StageEvent(Record):
     by: str  # human | import
 
 
-class Deal(Record):
+class Deal(Record, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     name: str
     company_id: str | None
@@ -267,7 +267,7 @@ class Deal(Record):
 # -- what is decided ----------------------------------------------------------------------------------------------
 
 
-class Reason(Record):
+class Reason(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One named piece of evidence for or against a candidate."""
 
     name: str
@@ -275,13 +275,13 @@ class Reason(Record):
     detail: str = ""
 
 
-class Candidate(Record):
+class Candidate(Record, frozen=True, kw_only=True, omit_defaults=True):
     deal_id: str
     score: float
     reasons: tuple[Reason, ...]
 
 
-class Link(Record):
+class Link(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Where one activity of a client belongs."""
 
     activity: str  # key
@@ -298,7 +298,7 @@ class Link(Record):
 ChangeState = Literal["written", "proposed", "undone"]
 
 
-class StageMove(Record):
+class StageMove(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A deal entered a stage, because of something that can be quoted."""
 
     deal_id: str
@@ -312,7 +312,7 @@ class StageMove(Record):
     by: str = ""  # the rule or model
 
 
-class ObjectionLife(Record):
+class ObjectionLife(Record, frozen=True, kw_only=True, omit_defaults=True):
     """An objection of the client, on the stage where it arose."""
 
     key: str
@@ -331,7 +331,7 @@ class ObjectionLife(Record):
     closed_by: str = ""  # why, and the activity that shows it
 
 
-class History(Record):
+class History(Record, frozen=True, kw_only=True, omit_defaults=True):
     """All that we say of one client; the result of the fold."""
 
     client: str
@@ -353,7 +353,7 @@ ChangeKind = Literal[
 ]
 
 
-class Change(Record):
+class Change(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One thing to write into the CRM; its key makes twice the same as once."""
 
     key: str
