@@ -214,11 +214,21 @@ class Stage(Record, frozen=True, kw_only=True, omit_defaults=True):
     kind: Literal["open", "won", "lost", "hold"] = "open"
 
 
+class Takes(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Which new deals belong to a pipeline; an empty list says nothing."""
+
+    owners: tuple[str, ...] = ()  # reps, by address or id, lower case
+    words: tuple[str, ...] = ()  # words of the client's first letters
+    sources: tuple[str, ...] = ()  # names of mailboxes and calendars
+
+
 class Pipeline(Record, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     stages: tuple[Stage, ...]
     mode: Literal["auto", "propose"] = "propose"
     terminal: Literal["auto", "propose"] = "propose"
+    create_deals: Literal["off", "propose", "auto"] = "propose"
+    takes: Takes = Takes()
 
 
 class Company(Record, frozen=True, kw_only=True, omit_defaults=True):
