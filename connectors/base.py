@@ -63,6 +63,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     excluded: str = ""  # the rule that keeps it out ("label no-crm"); then `raw` is empty
     size: int = 0  # bytes of the whole, also when only parts were fetched
     attachments: tuple[Attachment, ...] = ()  # of parts that were left on the server
+    problem: str = ""  # why its content could not be read; then `raw` is empty and the item is quarantined
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
