@@ -311,6 +311,7 @@ ChangeState = Literal["written", "proposed", "undone"]
 class StageMove(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A deal entered a stage, because of something that can be quoted."""
 
+    key: str
     deal_id: str
     stage: str
     date: datetime

@@ -1,0 +1,207 @@
+"""Who is it: from an address, or a meeting's title, to contacts, companies and the client whose history it belongs to.
+
+A client is a company, or a person without one. Companies that share people on their deals (a consultant who acts for
+two of them) are folded together: such a group is one client, named by its smallest id.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+
+import tldextract
+
+from agent.model import Company, Contact, Deal
+
+STRANGER = "new:"  # a client that is not in the CRM: "new:" + domain, or + address at a free-mail provider
+_suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)  # the bundled list; nothing is downloaded
+
+
+@cache
+def free_mail_domains() -> frozenset[str]:
+    """Domains of mail providers for the public."""
+    lines = files("agent").joinpath("data/freemail.txt").read_text(encoding="utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def domain_of(email: str) -> str:
+    return email.rpartition("@")[2]
+
+
+def within(domain: str, parents: Iterable[str]) -> bool:
+    """Is `domain` one of `parents`, or below one of them?"""
+    return any(domain == parent or domain.endswith("." + parent) for parent in parents)
+
+
+@cache
+def registrable(domain: str) -> str:
+    """The part of a domain that one registers: mail.clinic.co.uk -> clinic.co.uk."""
+    found = _suffixes(domain)
+    return found.top_domain_under_public_suffix or ".".join(domain.split(".")[-2:])
+
+
+def without_tag(email: str) -> str:
+    """anna+offers@x.example -> anna@x.example."""
+    local, at, domain = email.rpartition("@")
+    return local.partition("+")[0] + at + domain if local.partition("+")[0] else email
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the CRM knows of one address."""
+
+    contact_ids: tuple[str, ...]
+    company_ids: tuple[str, ...]
+    how: str  # contact, domain, or "" for a stranger
+
+
+@dataclass
+class Directory:
+    """All people and companies of the CRM, by address, domain and name."""
+
+    companies: dict[str, Company] = field(default_factory=dict)
+    contacts: dict[str, Contact] = field(default_factory=dict)
+    deals: dict[str, Deal] = field(default_factory=dict)
+    _by_email: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _by_domain: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _group: dict[str, str] = field(default_factory=dict)
+    _members: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    @classmethod
+    def of(cls, companies: Iterable[Company], contacts: Iterable[Contact], deals: Iterable[Deal]) -> "Directory":
+        made = cls({c.id: c for c in companies}, {c.id: c for c in contacts}, {d.id: d for d in deals})
+        made._index_addresses()
+        made._index_groups()
+        made._index_names()
+        return made
+
+    def _index_addresses(self) -> None:
+        free = free_mail_domains()
+        of_domain: dict[str, set[str]] = defaultdict(set)
+        for contact in self.contacts.values():
+            for email in contact.emails:
+                self._by_email[email.lower()].append(contact.id)
+                if contact.company_id and domain_of(email.lower()) not in free:
+                    of_domain[domain_of(email.lower())].add(contact.company_id)
+        for company in self.companies.values():
+            for domain in company.domains:
+                if domain.lower() not in free:
+                    self._by_domain[domain.lower()].add(company.id)
+        # a company without a domain of its own is known by its people's, as long as nobody else uses it
+        for domain, ids in of_domain.items():
+            if domain not in self._by_domain and len(ids) == 1:
+                self._by_domain[domain] = set(ids)
+
+    def _index_groups(self) -> None:
+        parent: dict[str, str] = {}
+
+        def root(node: str) -> str:
+            while parent.setdefault(node, node) != node:
+                parent[node] = parent[parent[node]]
+                node = parent[node]
+            return node
+
+        def join(a: str, b: str) -> None:
+            low, high = sorted((root(a), root(b)))
+            parent[high] = low
+
+        for company_id in self.companies:
+            root(f"company:{company_id}")
+        for contact in self.contacts.values():
+            node = f"contact:{contact.id}"
+            root(node)
+            if contact.company_id:
+                join(node, f"company:{contact.company_id}")
+        for deal in self.deals.values():
+            node = f"company:{deal.company_id}" if deal.company_id else f"deal:{deal.id}"
+            for contact_id in deal.contact_ids:
+                if contact_id in self.contacts:
+                    join(node, f"contact:{contact_id}")
+        for node in list(parent):
+            self._group[node] = root(node)
+            self._members[root(node)].append(node)
+
+    def _index_names(self) -> None:
+        for company in self.companies.values():
+            if name := name_words(company.name):
+                self._names[name].add(company.id)
+
+    def identify(self, email: str) -> Identity:
+        """The contacts and companies behind one address."""
+        for spelling in (email, without_tag(email)):
+            if ids := self._by_email.get(spelling):
+                companies = {c for i in ids if (c := self.contacts[i].company_id)}
+                return Identity(tuple(sorted(ids)), tuple(sorted(companies)), "contact")
+        domain = domain_of(email)
+        while domain.count(".") and domain not in free_mail_domains():
+            if found := self._by_domain.get(domain):
+                return Identity((), tuple(sorted(found)), "domain")
+            if domain == registrable(domain):
+                break
+            domain = domain.partition(".")[2]
+        return Identity((), (), "")
+
+    def client_of_company(self, company_id: str) -> str:
+        return self._group.get(f"company:{company_id}", f"company:{company_id}")
+
+    def client_of_deal(self, deal: Deal) -> str:
+        node = f"company:{deal.company_id}" if deal.company_id else f"deal:{deal.id}"
+        return self._group.get(node, node)
+
+    def clients_of(self, email: str) -> set[str]:
+        """The clients to whose history an address belongs; empty for a stranger."""
+        who = self.identify(email)
+        nodes = [f"contact:{i}" for i in who.contact_ids] or [f"company:{i}" for i in who.company_ids]
+        return {self._group[node] for node in nodes if node in self._group}
+
+    def clients_named(self, title: str) -> set[str]:
+        """The clients whose company is named in a title, word for word."""
+        words = name_words(title).split()
+        found: set[str] = set()
+        for length in range(1, 6):
+            for start in range(len(words) - length + 1):
+                for company_id in self._names.get(" ".join(words[start : start + length]), ()):
+                    found.add(self.client_of_company(company_id))
+        return found
+
+    def members(self, client: str) -> tuple[list[Company], list[Contact], list[Deal]]:
+        """The companies, contacts and deals that are folded together under this client."""
+        nodes = set(self._members.get(client, ()))
+        companies = [c for c in self.companies.values() if f"company:{c.id}" in nodes]
+        contacts = [c for c in self.contacts.values() if f"contact:{c.id}" in nodes]
+        deals = [d for d in self.deals.values() if self.client_of_deal(d) == client]
+        return companies, contacts, deals
+
+
+# legal forms say nothing about which company it is
+_FORMS = frozenset(
+    "ltd limited llc llp inc plc gmbh ag kg sa sarl bv oy ab srl spa co corp company group the and "
+    "ооо оао зао пао ао ип нко мау муп гуп фгуп тоо чп тов".split()
+)
+_WORD = re.compile(r"\w+")
+
+
+def name_words(name: str) -> str:
+    """A company's name, or a title, as lower-case words without legal forms."""
+    return " ".join(w for w in _WORD.findall(name.lower().replace("ё", "е")) if w not in _FORMS)
+
+
+def stranger(email: str) -> str:
+    """The client key of an address that the CRM does not know."""
+    domain = domain_of(email)
+    return STRANGER + (without_tag(email) if domain in free_mail_domains() else registrable(domain))
+
+
+def clients_of_people(directory: Directory, outside: Sequence[str]) -> tuple[set[str], set[str]]:
+    """The known clients of some outside addresses, and those who are strangers."""
+    known: set[str] = set()
+    strangers: set[str] = set()
+    for email in outside:
+        if found := directory.clients_of(email):
+            known |= found
+        else:
+            strangers.add(stranger(email))
+    return known, strangers

@@ -1,0 +1,330 @@
+"""The fold: all that we say of one client, from what is known of him, in the order of its own time.
+
+    timeline = his letters and meetings + what people did in the CRM, sorted by time
+    for each:  is it his business?  ->  which deal?  ->  what does it prove?  ->  stage moves and objections
+
+Pure: the same knowledge gives the same history, whatever arrived first; `now` is given.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from agent.clients import STRANGER
+from agent.match import About, DealThen, Match, match
+from agent.model import (
+    Company,
+    Contact,
+    Deal,
+    Direction,
+    History,
+    Link,
+    Meeting,
+    Message,
+    MilestoneRead,
+    Pipeline,
+    Reading,
+    Span,
+    Stage,
+    StageEvent,
+    StageMove,
+)
+from agent.objections import ObjectionBook
+from agent.stages import Progress, in_order, move_key
+from agent.words import topic, words
+
+WRITE = 0.75  # a reading this sure is written; a less sure one is proposed
+PROPOSE = 0.5  # a reading less sure than this is ignored
+
+NO_READING = Reading(version="", language="other")
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """One activity as the fold sees it: the record, who saw it, and what the classifiers say."""
+
+    key: str
+    record: Message | Meeting
+    direction: Direction
+    verified: str  # sent, authenticated, unknown, failed
+    thread: int
+    owners: frozenset[str]  # rep ids whose mailbox or calendar holds it
+    outside: frozenset[str]  # addresses of the participants that are not ours
+    contact_ids: frozenset[str]  # of those that the CRM knows
+    company_ids: frozenset[str]  # of those, by contact or by domain
+    claims_client: bool  # its From is an address of this client
+    new_text: str
+    reading: Reading = NO_READING
+    gone: bool = False  # a meeting that its calendar no longer holds
+
+    @property
+    def at(self) -> datetime:
+        """When it happened; a meeting counts when it is over: until then it proves nothing."""
+        return self.record.end if isinstance(self.record, Meeting) else self.record.date
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person decided; it wins over every rule."""
+
+    kind: str  # linked, accepted, declined, undone
+    subject: str  # key of an activity, a move or an objection
+    deal_ids: tuple[str, ...] = ()
+
+
+class Client(msgspec.Struct, frozen=True, kw_only=True):
+    """The CRM's facts on one client."""
+
+    key: str
+    companies: tuple[Company, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    deals: tuple[Deal, ...] = ()
+    pipelines: Mapping[str, Pipeline] = {}
+    own: frozenset[str] = frozenset()  # addresses of the reps
+
+
+def fold(client: Client, seen: Iterable[Seen], answers: Sequence[Answer], now: datetime) -> History:
+    """The client's history as of `now`."""
+    folding = _Folding(client, answers, now)
+    for _at, _order, _key, event in sorted(_timeline(client, seen), key=lambda e: e[:3]):
+        if isinstance(event, Seen):
+            folding.activity(event)
+        elif event.date <= now:
+            folding.person_moved(_key, event)
+    return folding.result()
+
+
+def _timeline(client: Client, seen: Iterable[Seen]) -> Iterable[tuple[datetime, int, str, Seen | StageEvent]]:
+    for one in seen:
+        yield one.at, 1, one.key, one
+    for deal in client.deals:
+        for event in deal.events:
+            yield event.date, 0, deal.id, event
+
+
+class _Folding:
+    """The state of one fold; its methods are the steps of the story above."""
+
+    def __init__(self, client: Client, answers: Sequence[Answer], now: datetime) -> None:
+        self.client = client
+        self.now = now
+        self.answers = {(a.kind, a.subject): a for a in answers}
+        names = {c.id: " ".join(words(c.name)) for c in client.companies}
+        self.deals = {d.id: self._progress(d, names.get(d.company_id or "", "")) for d in client.deals}
+        self.links: list[Link] = []
+        self.moves: list[StageMove] = []
+        self.objections = ObjectionBook({a.subject for a in answers if a.kind == "undone"})
+        self.due: list[datetime] = []
+        self.thread_deals: dict[int, tuple[str, ...]] = {}
+        self.thread_answers: dict[int, tuple[str, ...]] = {}
+        self.thread_topics: dict[int, str] = {}
+
+    def _progress(self, deal: Deal, company_name: str) -> Progress:
+        pipeline = self.client.pipelines.get(deal.pipeline, Pipeline(name=deal.pipeline, stages=()))
+        first = pipeline.stages[0].name if pipeline.stages else deal.stage
+        return Progress(DealThen(deal, company_name, closed_at=deal.closed_at), pipeline, first)
+
+    def result(self) -> History:
+        return History(
+            client=self.client.key,
+            links=tuple(self.links),
+            moves=tuple(self.moves),
+            objections=self.objections.all(),
+            due=min(self.due, default=None),
+        )
+
+    def person_moved(self, deal_id: str, event: StageEvent) -> None:
+        """A person's move wins, forwards and backwards; what was proposed before is settled by it."""
+        deal = self.deals[deal_id]
+        deal.enter(event.stage)
+        deal.proposed.clear()
+        self._pass_objections(deal, event.date, f"moved by hand to {event.stage}")
+
+    def activity(self, seen: Seen) -> None:
+        """One letter or meeting."""
+        if isinstance(seen.record, Meeting) and seen.record.end > self.now:
+            self.due.append(seen.record.end)
+        outcome, reason = _business(self.client, seen, self.now)
+        if outcome == "logged":
+            found = self._which_deal(seen)
+            self.links.append(self._link(seen, found))
+            self._remember(seen, found.deal_ids)
+            self._prove(seen, found.deal_ids)
+        else:
+            self.links.append(Link(activity=seen.key, outcome=outcome, reason=reason, verified=seen.verified))
+            if reason == "notice":  # a machine's word on a deal is evidence, though not an activity
+                self._prove(seen, self._which_deal(seen).deal_ids)
+
+    # -- which deal? -------------------------------------------------------------------------------------------
+
+    def _which_deal(self, seen: Seen) -> Match:
+        answer = self.answers.get(("linked", seen.key))
+        if answer is not None:
+            self.thread_answers[seen.thread] = answer.deal_ids
+            return Match(answer.deal_ids, (), ())
+        return match(self._about(seen), [deal.then for deal in self.deals.values()])
+
+    def _about(self, seen: Seen) -> About:
+        record = seen.record
+        subject = record.subject if isinstance(record, Message) else record.title
+        repeated = isinstance(record, Message) and topic(subject) == self.thread_topics.get(seen.thread)
+        return About(
+            at=record.date if isinstance(record, Message) else record.start,
+            text=seen.new_text,
+            subject="" if repeated else subject,
+            attachments=tuple(a.name for a in record.attachments) if isinstance(record, Message) else (),
+            outside=seen.outside,
+            contact_ids=seen.contact_ids,
+            owners=seen.owners,
+            thread_deals=self.thread_deals.get(seen.thread, ()),
+            answered_deals=self.thread_answers.get(seen.thread, ()),
+        )
+
+    def _link(self, seen: Seen, found: Match) -> Link:
+        of_deals = {c for i in found.deal_ids if (c := self.deals[i].then.deal.company_id)}
+        return Link(
+            activity=seen.key,
+            outcome="logged",
+            company_id=min(of_deals or seen.company_ids, default=None),
+            contact_ids=tuple(sorted(seen.contact_ids)),
+            deal_ids=found.deal_ids,
+            ambiguous=found.ambiguous,
+            candidates=found.candidates,
+            verified=seen.verified,
+        )
+
+    def _remember(self, seen: Seen, deal_ids: tuple[str, ...]) -> None:
+        if isinstance(seen.record, Message):
+            self.thread_topics.setdefault(seen.thread, topic(seen.record.subject))
+        if deal_ids:
+            self.thread_deals[seen.thread] = deal_ids
+        for deal_id in deal_ids:
+            self.deals[deal_id].then.seen.update(seen.outside)
+
+    # -- what does it prove? -----------------------------------------------------------------------------------
+
+    def _prove(self, seen: Seen, deal_ids: tuple[str, ...]) -> None:
+        if seen.verified == "failed":
+            return
+        for deal_id in deal_ids:
+            deal = self.deals[deal_id]
+            stage_then = deal.stage
+            for milestone in _milestones(seen, self.now):
+                for target in deal.targets(milestone.name, seen.direction):
+                    self._move(deal, target, seen, milestone)
+            if seen.direction == "outbound" and isinstance(seen.record, Message):
+                self.objections.we_wrote(deal_id, seen.new_text)
+            for objection in seen.reading.objections:
+                if objection.confidence >= PROPOSE:
+                    message_id = seen.record.message_id if isinstance(seen.record, Message) else None
+                    self.objections.raise_(
+                        objection,
+                        deal_id=deal_id,
+                        stage=stage_then,
+                        activity=seen.key,
+                        message_id=message_id,
+                        at=seen.at,
+                    )
+
+    def _move(self, deal: Progress, target: Stage, seen: Seen, milestone: MilestoneRead) -> None:
+        key = move_key(deal.deal_id, target.name, deal.entries.get(target.name, 0) + 1)
+        if ("declined", key) in self.answers or ("undone", key) in self.answers:
+            return
+        why = "" if ("accepted", key) in self.answers else _why_only_proposed(deal.pipeline, target, seen, milestone)
+        if why and target.name in deal.proposed:
+            return
+        self.moves.append(
+            StageMove(
+                key=key,
+                deal_id=deal.deal_id,
+                stage=target.name,
+                date=seen.at,
+                state="proposed" if why else "written",
+                evidence=seen.key,
+                quote=milestone.evidence.quote,
+                milestone=milestone.name,
+                why=why,
+                by=milestone.by,
+            )
+        )
+        if why:
+            deal.proposed.add(target.name)
+        else:
+            deal.enter(target.name)
+            self._pass_objections(deal, seen.at, f"the deal reached {target.name}")
+
+    def _pass_objections(self, deal: Progress, at: datetime, why: str) -> None:
+        """An objection does not outlive its stage: the deal went on in spite of it, or ended."""
+        if deal.current.kind == "hold":
+            return
+        here = deal.rank(deal.stage)
+        passed = [o for o in self.objections.unsettled(deal.deal_id) if o.opened < at and deal.rank(o.stage) < here]
+        self.objections.close(passed, at, why)
+
+
+# -- is it his business? ------------------------------------------------------------------------------------------
+
+_Verdict = tuple[Literal["logged", "skipped", "waiting"], str]
+
+
+def _business(client: Client, seen: Seen, now: datetime) -> _Verdict:
+    """Outcome and reason of an activity that belongs to this client by its people or its thread."""
+    if isinstance(seen.record, Meeting):
+        return _meeting_business(client, seen, seen.record, now)
+    if seen.verified == "failed" and seen.claims_client:
+        return "skipped", "spoof"
+    if seen.reading.automated:
+        return "skipped", seen.reading.automated
+    if seen.reading.matter == "private" and seen.contact_ids:
+        return "skipped", "private_with_client_contact"
+    if seen.reading.matter:
+        return "skipped", seen.reading.matter
+    if client.key.startswith(STRANGER):
+        return "waiting", "no_client"
+    return "logged", ""
+
+
+def _meeting_business(client: Client, seen: Seen, meeting: Meeting, now: datetime) -> _Verdict:
+    ours = [a for a in meeting.attendees if a.email in client.own]
+    if meeting.status == "cancelled" or seen.gone:
+        return "skipped", "cancelled"
+    if ours and all(a.answer == "declined" for a in ours):
+        return "skipped", "declined_by_rep"
+    if client.key.startswith(STRANGER):
+        return _strangers_meeting(seen, meeting, len(ours))
+    if meeting.recurrence_id is not None and meeting.start > now:
+        return "waiting", "not_yet"
+    return "logged", ""
+
+
+def _strangers_meeting(seen: Seen, meeting: Meeting, ours: int) -> _Verdict:
+    if seen.outside:
+        return "waiting", "no_client"
+    if meeting.all_day:
+        return "skipped", "all_day_no_client"
+    return "skipped", "internal" if ours > 1 else "private"
+
+
+# -- what does it prove? ------------------------------------------------------------------------------------------
+
+
+def _milestones(seen: Seen, now: datetime) -> list[MilestoneRead]:
+    """What counts for the stages. That a meeting was held only the calendar proves, at the meeting's end."""
+    if isinstance(seen.record, Meeting):
+        if seen.record.end > now:
+            return []
+        title = Span(quote=seen.record.title, start=0, end=len(seen.record.title))
+        return [MilestoneRead(name="meeting_held", confidence=1.0, evidence=title, by="calendar")]
+    sure = (m for m in seen.reading.milestones if m.confidence >= PROPOSE)
+    return in_order(m for m in sure if m.name not in ("meeting_held", "meeting_scheduled"))
+
+
+def _why_only_proposed(pipeline: Pipeline, target: Stage, seen: Seen, milestone: MilestoneRead) -> str:
+    """Why a move must wait for a person; "" when it may be written."""
+    if pipeline.mode == "propose":
+        return 'the pipeline has mode = "propose"'
+    if pipeline.terminal == "propose" and target.kind in ("won", "lost"):
+        return 'the pipeline has terminal = "propose"'
+    if seen.verified not in ("sent", "authenticated"):
+        return "the sender could not be verified"
+    return "" if milestone.confidence >= WRITE else "the reading is not sure enough"

@@ -1,0 +1,79 @@
+"""A deal's way through its funnel: which stage a milestone leads to, from where it stands.
+
+Forward only, within the pipeline. A hold is entered from any open stage and left for the stage before it when the
+client takes the talk up again; a lost deal that comes back starts at the stage of the first contact.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from agent.match import DealThen
+from agent.model import MILESTONES, Direction, MilestoneRead, Pipeline, Stage
+
+_ORDER = {name: place for place, name in enumerate(MILESTONES)}
+
+
+@dataclass
+class Progress:
+    """One deal while the fold walks through time."""
+
+    then: DealThen
+    pipeline: Pipeline
+    stage: str
+    before_hold: str = ""
+    proposed: set[str] = field(default_factory=set)  # stages that wait for a person
+    entries: dict[str, int] = field(default_factory=dict)  # how often each stage was entered
+
+    @property
+    def deal_id(self) -> str:
+        return self.then.deal.id
+
+    @property
+    def current(self) -> Stage:
+        return self.named(self.stage)
+
+    def named(self, name: str) -> Stage:
+        """The stage of this name; one that the pipeline does not list is an open one that nothing reaches."""
+        return next((s for s in self.pipeline.stages if s.name == name), Stage(name=name))
+
+    def rank(self, name: str) -> int:
+        """The place of a stage in its funnel; -1 for one that is not listed."""
+        return next((place for place, s in enumerate(self.pipeline.stages) if s.name == name), -1)
+
+    def enter(self, name: str) -> None:
+        if self.named(name).kind == "hold" and self.current.kind != "hold":
+            self.before_hold = self.stage
+        self.entries[name] = self.entries.get(name, 0) + 1
+        self.stage = name
+        self.proposed = {s for s in self.proposed if self.rank(s) > self.rank(name)}
+
+    def targets(self, milestone: str, direction: Direction) -> list[Stage]:
+        """The stages that the deal enters, in order, now that this milestone is proven."""
+        stages, here = self.pipeline.stages, self.current
+        reached = [s for s in stages if milestone in s.reached_by]
+        client_talks = direction == "inbound" and milestone not in ("postponed", "lost")
+        if here.kind == "won":
+            return []
+        if here.kind == "lost":
+            return [s for s in stages if "contact_established" in s.reached_by][:1] if client_talks else []
+        if any(s.kind in ("lost", "hold") for s in reached):
+            return [s for s in reached if s.kind == "lost" or (s.kind == "hold" and here.kind != "hold")][:1]
+        if here.kind == "hold":
+            if not client_talks:
+                return []
+            back = self.named(self.before_hold)
+            return [back, *self._ahead(reached, back.name)]
+        return self._ahead(reached, self.stage)
+
+    def _ahead(self, reached: Iterable[Stage], base: str) -> list[Stage]:
+        return [s for s in reached if self.rank(s.name) > self.rank(base)][:1]
+
+
+def in_order(milestones: Iterable[MilestoneRead]) -> list[MilestoneRead]:
+    """Milestones of one letter in the order in which a sale goes, so that several stages are entered one by one."""
+    return sorted(milestones, key=lambda m: (_ORDER.get(m.name, len(_ORDER)), m.evidence.start))
+
+
+def move_key(deal_id: str, stage: str, entry: int) -> str:
+    """The stable name of a deal's n-th entry into a stage."""
+    return f"stage:{deal_id}:{stage}:{entry}"
