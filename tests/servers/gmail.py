@@ -10,11 +10,13 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -101,10 +103,78 @@ def gmail_server() -> Iterator[GmailServer]:
         with Path(folder, "log").open("w+b") as log:
             process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
             try:
-                yield _connected(f"http://127.0.0.1:{port}", process, Path(folder, "log"))
+                with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False) as page:
+                    yield _connected(page, process, Path(folder, "log"))
             finally:
                 process.terminate()
                 process.wait(timeout=PATIENCE)
+
+
+@dataclass
+class Front:
+    """Stands before the emulator and answers, where told to, as Google does and the emulator does not."""
+
+    url: str
+    answers: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)  # end of a path -> answer
+    asked: list[str] = field(default_factory=list)  # "GET /gmail/v1/..."
+
+    def answer(self, path_end: str, status: int, body: object = "", **headers: str) -> None:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.answers[path_end] = (status, named, body if isinstance(body, bytes) else json.dumps(body).encode())
+
+    def refuse(self, path_end: str, status: int, reason: str, **headers: str) -> None:
+        """An error in the form of Google's."""
+        said = {"code": status, "message": reason, "errors": [{"domain": "usageLimits", "reason": reason}]}
+        self.answer(path_end, status, {"error": said}, **headers)
+
+
+@contextmanager
+def front(server: GmailServer) -> Iterator[Front]:
+    this = Front(url="")
+    behind = httpx.Client(timeout=PATIENCE, trust_env=False)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet
+
+        def do_GET(self) -> None:
+            self._pass_on()
+
+        def do_POST(self) -> None:
+            self._pass_on()
+
+        def _pass_on(self) -> None:
+            this.asked.append(f"{self.command} {self.path}")
+            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            path = self.path.partition("?")[0]
+            told = next((told for end, told in this.answers.items() if path.endswith(end)), None)
+            status, headers, body = told or self._emulator(sent)
+            self.send_response(status)
+            for name, value in (headers | {"Content-Length": str(len(body))}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def _emulator(self, sent: bytes) -> tuple[int, dict[str, str], bytes]:
+            kept = {name: self.headers[name] for name in ("Authorization", "Content-Type") if name in self.headers}
+            got = behind.request(self.command, server.url + self.path, content=sent, headers=kept)
+            return got.status_code, {"Content-Type": got.headers["Content-Type"]}, got.content
+
+        def log_message(self, *_: object) -> None:
+            """The test's own output stays clean."""
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    httpd.daemon_threads = True
+    this.url = f"http://127.0.0.1:{httpd.server_port}"
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield this
+    finally:
+        httpd.shutdown()
+        thread.join()
+        httpd.server_close()
+        behind.close()
 
 
 def install() -> None:
@@ -157,9 +227,9 @@ def _seed() -> dict[str, object]:
     return {"google": {"users": [{"email": USER, "name": "Anna Example"}], "oauth_clients": [client]}}
 
 
-def _connected(url: str, process: subprocess.Popen[bytes], log: Path) -> GmailServer:
+def _connected(page: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> GmailServer:
     """The server once it answers, with the grant of a user who pressed "Allow"."""
-    page = httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False)
+    url = str(page.base_url).rstrip("/")
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
