@@ -156,13 +156,20 @@ reading = Table(
     Column("body", Text, nullable=False),
 )
 
+to_read = Table(
+    "to_read",
+    metadata,
+    Column("activity_id", ForeignKey("activity.id", ondelete="CASCADE"), primary_key=True),
+    Column("fresh", Boolean, nullable=False),  # new mail goes before backfill
+)
+
 # -- histories: what the fold says --------------------------------------------------------------------------------
 
 dirty = Table(
     "dirty",
     metadata,
     Column("client", String(400), primary_key=True),
-    Column("fresh", Boolean, nullable=False),  # new mail goes before backfill
+    Column("fresh", Boolean, nullable=False),
 )
 
 history = Table(

@@ -314,3 +314,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("activity_id", "ledger_id", name=op.f("pk_sighting")),
     )
     op.create_index(op.f("ix_sighting_ledger_id"), "sighting", ["ledger_id"], unique=False)
+    op.create_table(
+        "to_read",
+        sa.Column("activity_id", sa.Integer(), nullable=False),
+        sa.Column("fresh", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["activity_id"], ["activity.id"], name=op.f("fk_to_read_activity_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("activity_id", name=op.f("pk_to_read")),
+    )

@@ -1,0 +1,194 @@
+"""The difference between what a history says and what was written before, as changes for the CRM; pure.
+
+Nothing is written twice: a change whose key stands in the outbox is not made again. A link that changes later becomes
+a further change of the same activity, which needs the first. A stage that was written is never taken back here: what a
+later fold no longer supports is a person's to undo.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from agent.history import Seen
+from agent.model import Change, History, Link, Message, ObjectionLife, StageMove
+
+EXCERPT = 500  # characters of a letter's new text that the CRM's activity shows
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """A change that stands in the outbox already."""
+
+    key: str
+    kind: str
+    subject: str
+    body: dict[str, Any]
+    rejected: bool = False
+
+
+def difference(
+    said: History,
+    links: Mapping[str, Link | None],
+    seen: Iterable[Seen],
+    sent: Sequence[Sent],
+    may_write: Collection[str],
+) -> list[Change]:
+    """What is still to be written of this client.
+
+    `links`: per activity of his, and per activity once logged for him, what all clients together say of it now; None
+    when it is no client's any more. `may_write`: of activities, stages, objections, records.
+    """
+    activities = {one.key: one for one in seen}
+    by_subject: dict[str, list[Sent]] = defaultdict(list)
+    for one in sent:
+        by_subject[one.subject].append(one)
+    known = {one.key for one in sent}
+    changes: list[Change] = []
+    if "activities" in may_write:
+        for activity, link in links.items():
+            changes += _of_link(activity, link, activities.get(activity), by_subject[activity])
+    logged = {c.subject for c in changes} | {s for s, of in by_subject.items() if _logged_deals(of) is not None}
+    if "stages" in may_write:
+        moves = [m for m in said.moves if m.state == "written"]
+        changes += [c for c in _of_moves(moves, logged, by_subject) if c.key not in known]
+    if "objections" in may_write:
+        for objection in said.objections:
+            changes += [c for c in _of_objection(objection, logged) if c.key not in known]
+    return changes
+
+
+def log_key(activity: str, revision: int) -> str:
+    return f"log:{activity}" if revision == 0 else f"log:{activity}:{revision}"
+
+
+def _logged_deals(sent: Sequence[Sent]) -> tuple[str, ...] | None:
+    """The deals on which an activity stands in the CRM; None when it does not stand there."""
+    state: tuple[str, ...] | None = None
+    for one in sent:
+        if one.kind == "log_activity":
+            state = tuple(one.body["deal_ids"])
+        elif one.kind == "unlink":
+            state = tuple(one.body["deal_ids"]) if one.body["stays"] else None
+    return state
+
+
+def merged(links: Sequence[Link]) -> Link | None:
+    """What several clients say of one activity, as one: logged if it is logged for any of them, on all their deals."""
+    logged = [one for one in links if one.outcome == "logged"]
+    if not logged:
+        return links[0] if links else None
+    first = min(logged, key=lambda one: (not one.deal_ids, one.company_id or ""))
+    return msgspec.structs.replace(
+        first,
+        deal_ids=tuple(sorted({i for one in logged for i in one.deal_ids})),
+        contact_ids=tuple(sorted({i for one in logged for i in one.contact_ids})),
+        ambiguous=tuple(sorted({i for one in logged for i in one.ambiguous})),
+        candidates=tuple(c for one in logged for c in one.candidates),
+    )
+
+
+def _of_link(activity: str, link: Link | None, seen: Seen | None, sent: Sequence[Sent]) -> list[Change]:
+    standing = _logged_deals(sent)
+    if link is None or link.outcome != "logged":
+        return [_unlink(activity, sent, None)] if standing is not None else []
+    if standing == link.deal_ids:
+        return []
+    if standing is not None and set(link.deal_ids) < set(standing):
+        return [_unlink(activity, sent, link.deal_ids)]
+    if seen is None:  # another client's now: his own fold writes it
+        return []
+    taken_off = set(standing or ()) - set(link.deal_ids)
+    unlink = [_unlink(activity, sent, tuple(sorted(set(standing or ()) & set(link.deal_ids))))] if taken_off else []
+    return [*unlink, _log(link, seen, len(sent) + len(unlink))]
+
+
+def _log(link: Link, seen: Seen, revision: int) -> Change:
+    record = seen.record
+    needs = (log_key(link.activity, 0),) if revision else ()
+    is_message = isinstance(record, Message)
+    return Change(
+        key=log_key(link.activity, revision),
+        kind="log_activity",
+        subject=link.activity,
+        needs=needs,
+        body={
+            "activity": link.activity,
+            "kind": "message" if is_message else "meeting",
+            "at": (record.date if isinstance(record, Message) else record.start).isoformat(),
+            "subject": record.subject if isinstance(record, Message) else record.title,
+            "direction": seen.direction,
+            "owners": sorted(seen.owners),
+            "company_id": link.company_id,
+            "contact_ids": list(link.contact_ids),
+            "deal_ids": list(link.deal_ids),
+            "excerpt": " ".join(seen.new_text.split())[:EXCERPT],
+            "reasons": [f"{r.name}: {r.detail}" if r.detail else r.name for r in _reasons(link)],
+        },
+    )
+
+
+def _reasons(link: Link) -> list[Any]:
+    return [r for c in link.candidates if c.deal_id in link.deal_ids for r in c.reasons]
+
+
+def _unlink(activity: str, sent: Sequence[Sent], keep: tuple[str, ...] | None) -> Change:
+    """Take an activity off deals; `keep` None: it belongs to no client's history any more."""
+    return Change(
+        key=f"unlink:{activity}:{len(sent)}",
+        kind="unlink",
+        subject=activity,
+        needs=(log_key(activity, 0),),
+        body={"activity": activity, "deal_ids": list(keep or ()), "stays": keep is not None},
+    )
+
+
+def _of_moves(
+    moves: Sequence[StageMove], logged: Collection[str], by_subject: Mapping[str, Sequence[Sent]]
+) -> list[Change]:
+    """The moves of one deal go in order: each needs the one before it."""
+    before: dict[str, str] = {}
+    changes = []
+    for move in moves:
+        needs = [before[move.deal_id]] if move.deal_id in before else []
+        if move.evidence in logged:
+            needs.append(log_key(move.evidence, 0))
+        before[move.deal_id] = move.key
+        changes.append(
+            Change(
+                key=move.key,
+                kind="move_stage",
+                subject=f"deal:{move.deal_id}",
+                needs=tuple(needs),
+                body={
+                    "deal_id": move.deal_id,
+                    "stage": move.stage,
+                    "at": move.date.isoformat(),
+                    "milestone": move.milestone,
+                    "evidence": move.evidence,
+                    "quote": move.quote,
+                    "by": move.by,
+                },
+            )
+        )
+    return changes
+
+
+def _of_objection(o: ObjectionLife, logged: Collection[str]) -> list[Change]:
+    body: dict[str, object] = {
+        "deal_id": o.deal_id,
+        "activity": o.activity,
+        "stage": o.stage,
+        "type": o.type,
+        "genuine": o.genuine,
+        "reason": o.reason,
+        "condition": o.condition,
+        "quote": o.quote,
+        "at": o.opened.isoformat(),
+    }
+    needs = (log_key(o.activity, 0),) if o.activity in logged else ()
+    changes = [Change(key=o.key, kind="open_objection", subject=o.key, needs=needs, body=body)]
+    if o.closed is not None:
+        end: dict[str, object] = {"objection": o.key, "at": o.closed.isoformat(), "why": o.closed_by}
+        changes.append(Change(key=f"{o.key}:closed", kind="close_objection", subject=o.key, needs=(o.key,), body=end))
+    return changes

@@ -1,0 +1,106 @@
+"""The built-in CRM's room: a change is applied to the store's own tables, in the outbox row's transaction."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from agent.errors import Rejected
+from agent.model import Change, Company, Contact, Deal
+from agent.store import mirror
+from agent.store.tables import crm_activity, crm_objection, deal, outbox, stage_event
+
+CLOSING = {"won": "won", "lost": "lost"}  # kind of stage -> the deal's status
+
+
+def apply(tx: Connection, change: Change, kind_of_stage: Mapping[tuple[str, str], str]) -> str:
+    """Apply one change; returns the id of what was written. Rejected when its deal is not there.
+
+    `kind_of_stage`: (pipeline, stage) -> open, won, lost or hold.
+    """
+    match change.kind:
+        case "log_activity":
+            return _log(tx, change.body)
+        case "unlink":
+            return _unlink(tx, change.body)
+        case "move_stage":
+            return _move(tx, change, kind_of_stage)
+        case "open_objection":
+            return _open_objection(tx, change)
+        case "close_objection":
+            return _close_objection(tx, change.body)
+        case "create_company":
+            mirror.put_companies(tx, [msgspec.convert(change.body, Company)])
+        case "create_contact":
+            mirror.put_contacts(tx, [msgspec.convert(change.body, Contact)])
+        case "create_deal":
+            mirror.put_deal(tx, msgspec.convert(change.body, Deal))
+    return str(change.body["id"])
+
+
+def find(tx: Connection, key: str) -> str | None:
+    """Was the change with this key applied? With one transaction for both, the outbox row says so."""
+    return tx.scalar(select(outbox.c.remote_id).where(outbox.c.key == key, outbox.c.state == "written"))
+
+
+def _log(tx: Connection, body: Mapping[str, Any]) -> str:
+    tx.execute(delete(crm_activity).where(crm_activity.c.key == body["activity"]))
+    tx.execute(
+        insert(crm_activity).values(
+            key=body["activity"],
+            kind=body["kind"],
+            at=datetime.fromisoformat(body["at"]),
+            subject=body["subject"],
+            direction=body["direction"],
+            owners=body["owners"],
+            company_id=body["company_id"],
+            contact_ids=body["contact_ids"],
+            deal_ids=body["deal_ids"],
+            excerpt=body["excerpt"],
+            removed=False,
+        )
+    )
+    return str(body["activity"])
+
+
+def _unlink(tx: Connection, body: Mapping[str, Any]) -> str:
+    values = {"deal_ids": body["deal_ids"], "removed": not body["stays"]}
+    tx.execute(update(crm_activity).where(crm_activity.c.key == body["activity"]).values(**values))
+    return str(body["activity"])
+
+
+def _move(tx: Connection, change: Change, kind_of_stage: Mapping[tuple[str, str], str]) -> str:
+    """Add the stage to the deal's history; the deal stands where its latest event says."""
+    body: Mapping[str, Any] = change.body
+    row = tx.execute(select(deal).where(deal.c.id == body["deal_id"])).first()
+    if row is None:
+        raise Rejected(f"the deal {body['deal_id']} is not in the CRM any more")
+    at = datetime.fromisoformat(body["at"])
+    latest = tx.scalar(select(func.max(stage_event.c.date)).where(stage_event.c.deal_id == row.id))
+    mirror.add_stage_event(
+        tx, row.id, body["stage"], at, "agent", change=change.key, evidence=body["evidence"], quote=body["quote"]
+    )
+    if latest is None or at >= latest:
+        kind = kind_of_stage.get((row.pipeline, body["stage"]), "open")
+        closed = (
+            {"status": CLOSING[kind], "closed_at": at} if kind in CLOSING else {"status": "open", "closed_at": None}
+        )
+        tx.execute(update(deal).where(deal.c.id == row.id).values(stage=body["stage"], **closed))
+    return change.key
+
+
+def _open_objection(tx: Connection, change: Change) -> str:
+    body: Mapping[str, Any] = change.body
+    columns = ("deal_id", "activity", "stage", "type", "genuine", "reason", "condition", "quote")
+    values = {name: body[name] for name in columns}
+    opened = datetime.fromisoformat(body["at"])
+    tx.execute(insert(crm_objection).values(key=change.key, opened=opened, **values))
+    return change.key
+
+
+def _close_objection(tx: Connection, body: Mapping[str, Any]) -> str:
+    values = {"closed": datetime.fromisoformat(body["at"]), "closed_by": body["why"]}
+    tx.execute(update(crm_objection).where(crm_objection.c.key == body["objection"]).values(**values))
+    return str(body["objection"])

@@ -1,0 +1,319 @@
+"""The histories' room: which activities belong to which client, what waits to be read or folded, what a fold said."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select, update
+
+from agent.clients import STRANGER, Directory, clients_of_people
+from agent.history import NO_READING, Answer, Seen
+from agent.intake import House, letter_of
+from agent.model import History, Letter, Link, Meeting, Message, Reading
+from agent.store.ledger import chunks, record_of
+from agent.store.tables import (
+    activity,
+    answer,
+    dirty,
+    history,
+    ledger,
+    link,
+    membership,
+    participant,
+    reading,
+    sighting,
+    to_read,
+)
+from classifiers.clean import new_text
+
+# -- whose is it? -------------------------------------------------------------------------------------------------
+
+
+def assign(tx: Connection, people: Directory, house: House, threads: Collection[int]) -> set[int]:
+    """Give every activity of these threads its clients; returns the activities whose clients changed.
+
+    By its own people; without a known one, by its thread; else it is a stranger's.
+    """
+    changed: set[int] = set()
+    for part in chunks(sorted(threads)):
+        rows = list(
+            tx.execute(
+                select(activity.c.id, activity.c.thread, activity.c.kind, activity.c.record).where(
+                    activity.c.thread.in_(part), activity.c.skipped == ""
+                )
+            )
+        )
+        outside = _outside(tx, [r.id for r in rows], house)
+        wanted = _clients(rows, outside, people)
+        changed |= _write_membership(tx, wanted)
+    return changed
+
+
+def _outside(tx: Connection, activity_ids: Sequence[int], house: House) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = defaultdict(list)
+    for part in chunks(activity_ids):
+        query = select(participant.c.activity_id, participant.c.address).where(participant.c.activity_id.in_(part))
+        for row in tx.execute(query):
+            if not house.is_ours(row.address):
+                found[row.activity_id].append(row.address)
+    return found
+
+
+def _clients(rows: Sequence[Any], outside: Mapping[int, list[str]], people: Directory) -> dict[int, set[str]]:
+    known: dict[int, set[str]] = {}
+    strangers: dict[int, set[str]] = {}
+    of_thread: dict[int, set[str]] = defaultdict(set)
+    for row in rows:
+        known[row.id], strangers[row.id] = clients_of_people(people, outside.get(row.id, []))
+        if row.kind == "meeting" and not known[row.id]:
+            known[row.id] = people.clients_named(msgspec.json.decode(row.record, type=Meeting).title)
+        of_thread[row.thread] |= known[row.id]
+    return {
+        row.id: known[row.id] or of_thread[row.thread] or strangers[row.id] or {f"{STRANGER}{row.id}"} for row in rows
+    }
+
+
+def _write_membership(tx: Connection, wanted: Mapping[int, set[str]]) -> set[int]:
+    changed: set[int] = set()
+    for part in chunks(wanted):
+        standing: dict[int, set[str]] = defaultdict(set)
+        for row in tx.execute(select(membership).where(membership.c.activity_id.in_(part))):
+            standing[row.activity_id].add(row.client)
+        for activity_id in part:
+            for client in standing[activity_id] - wanted[activity_id]:
+                tx.execute(
+                    delete(membership).where(membership.c.activity_id == activity_id, membership.c.client == client)
+                )
+                mark_dirty(tx, [client])
+        fresh = [{"activity_id": i, "client": c} for i in part for c in sorted(wanted[i] - standing[i])]
+        if fresh:
+            tx.execute(insert(membership), fresh)
+        changed |= {i for i in part if wanted[i] != standing[i]}
+    return changed
+
+
+def clients_of_activities(tx: Connection, activity_ids: Iterable[int]) -> set[str]:
+    found: set[str] = set()
+    for part in chunks(sorted(activity_ids)):
+        found |= set(tx.scalars(select(membership.c.client).where(membership.c.activity_id.in_(part)).distinct()))
+    return found
+
+
+def threads_touched_by(tx: Connection, addresses: Collection[str], domains: Collection[str]) -> set[int]:
+    """Threads in which one of these addresses, or somebody of these domains, takes part."""
+    found: set[int] = set()
+    for column, values in ((participant.c.address, addresses), (participant.c.domain, domains)):
+        for part in chunks(sorted(values)):
+            query = select(activity.c.thread).join(participant).where(column.in_(part)).distinct()
+            found |= set(tx.scalars(query))
+    return found
+
+
+def all_threads(tx: Connection) -> set[int]:
+    return set(tx.scalars(select(activity.c.thread).where(activity.c.skipped == "").distinct()))
+
+
+# -- what waits ---------------------------------------------------------------------------------------------------
+
+
+def mark_dirty(tx: Connection, clients: Iterable[str], *, fresh: bool = True) -> None:
+    wanted = set(clients)
+    for part in chunks(sorted(wanted)):
+        standing = {r.client: r.fresh for r in tx.execute(select(dirty).where(dirty.c.client.in_(part)))}
+        new = [{"client": c, "fresh": fresh} for c in part if c not in standing]
+        if new:
+            tx.execute(insert(dirty), new)
+        sooner = [c for c, was_fresh in standing.items() if fresh and not was_fresh]
+        if sooner:
+            tx.execute(update(dirty).where(dirty.c.client.in_(sooner)).values(fresh=True))
+
+
+def wait_for_reading(tx: Connection, activity_ids: Iterable[int], version: str, *, fresh: bool) -> None:
+    """These are to be read, unless their content has been read by this version; those are folded at once."""
+    for part in chunks(sorted(activity_ids)):
+        query = (
+            select(activity.c.id)
+            .join(reading, (reading.c.content == activity.c.content) & (reading.c.version == version))
+            .where(activity.c.id.in_(part))
+        )
+        read = set(tx.scalars(query))
+        open_ones = set(tx.scalars(select(activity.c.id).where(activity.c.id.in_(part), activity.c.skipped == "")))
+        queued = set(tx.scalars(select(to_read.c.activity_id).where(to_read.c.activity_id.in_(part))))
+        new = [{"activity_id": i, "fresh": fresh} for i in sorted(open_ones - read - queued)]
+        if new:
+            tx.execute(insert(to_read), new)
+        mark_dirty(tx, clients_of_activities(tx, read), fresh=fresh)
+
+
+def next_to_read(tx: Connection, limit: int) -> list[tuple[int, str, Letter]]:
+    """(activity, content, letter) of what waits, new mail first."""
+    query = (
+        select(activity.c.id, activity.c.kind, activity.c.content, activity.c.direction, activity.c.record)
+        .join(to_read)
+        .order_by(to_read.c.fresh.desc(), to_read.c.activity_id)
+        .limit(limit)
+    )
+    rows = list(tx.execute(query))
+    return [(r.id, r.content, letter_of(record_of(r.kind, r.record), r.direction)) for r in rows if r.record]
+
+
+def save_readings(tx: Connection, read: Sequence[tuple[int, str, Reading]]) -> None:
+    """Keep what was read, and mark its clients for folding."""
+    by_content = {content: body for _, content, body in read}
+    for part in chunks(sorted(by_content)):
+        version = by_content[part[0]].version
+        have = set(
+            tx.scalars(select(reading.c.content).where(reading.c.content.in_(part), reading.c.version == version))
+        )
+        new = [
+            {"content": c, "version": version, "body": msgspec.json.encode(by_content[c]).decode()}
+            for c in part
+            if c not in have
+        ]
+        if new:
+            tx.execute(insert(reading), new)
+    ids = [i for i, _, _ in read]
+    for part in chunks(ids):
+        tx.execute(delete(to_read).where(to_read.c.activity_id.in_(part)))
+    mark_dirty(tx, clients_of_activities(tx, ids))
+
+
+def next_to_fold(tx: Connection, now: datetime, limit: int) -> list[str]:
+    """Clients that wait for a fold, new mail first; those for whom time has come are among them."""
+    due = set(tx.scalars(select(history.c.client).where(history.c.due_at <= now)))
+    mark_dirty(tx, due)
+    return list(tx.scalars(select(dirty.c.client).order_by(dirty.c.fresh.desc(), dirty.c.client).limit(limit)))
+
+
+# -- what the fold is given, and what it said ---------------------------------------------------------------------
+
+
+def gather(
+    tx: Connection, client: str, people: Directory, house: House, version: str, owner_of: Mapping[str, str]
+) -> list[Seen]:
+    """All activities of one client, as the fold sees them. `owner_of`: source -> rep id."""
+    rows = list(
+        tx.execute(
+            select(activity, reading.c.body.label("reading"))
+            .join(membership)
+            .outerjoin(reading, (reading.c.content == activity.c.content) & (reading.c.version == version))
+            .where(membership.c.client == client, activity.c.skipped == "")
+        )
+    )
+    ids = [r.id for r in rows]
+    outside = _outside(tx, ids, house)
+    owners = _owners(tx, ids, owner_of)
+    return [_seen(r, client, outside.get(r.id, []), owners[r.id], people, house) for r in rows]
+
+
+def _owners(tx: Connection, activity_ids: Sequence[int], owner_of: Mapping[str, str]) -> dict[int, set[str]]:
+    found: dict[int, set[str]] = defaultdict(set)
+    for part in chunks(activity_ids):
+        query = (
+            select(sighting.c.activity_id, ledger.c.source)
+            .join(ledger, ledger.c.id == sighting.c.ledger_id)
+            .where(sighting.c.activity_id.in_(part))
+        )
+        for row in tx.execute(query):
+            found[row.activity_id].add(owner_of.get(row.source, row.source))
+    return found
+
+
+def _seen(row: Any, client: str, outside: Sequence[str], owners: set[str], people: Directory, house: House) -> Seen:
+    record = record_of(row.kind, row.record)
+    read = msgspec.json.decode(row.reading, type=Reading) if row.reading else NO_READING
+    who = [people.identify(email) for email in outside]
+    claimed = [a.email for a in record.from_ if not house.is_ours(a.email)] if isinstance(record, Message) else []
+    return Seen(
+        key=row.key,
+        record=record,
+        direction=row.direction,
+        verified=row.verified,
+        thread=row.thread,
+        owners=frozenset(owners),
+        outside=frozenset(outside),
+        contact_ids=frozenset(i for w in who for i in w.contact_ids),
+        company_ids=frozenset(i for w in who for i in w.company_ids),
+        claims_client=any(client in people.clients_of(email) for email in claimed),
+        new_text=new_text(record.text, read.cuts) if isinstance(record, Message) else record.description,
+        reading=read,
+        gone=row.gone_at is not None,
+    )
+
+
+def answers(tx: Connection, client: str) -> list[Answer]:
+    rows = tx.execute(select(answer).where(answer.c.client == client).order_by(answer.c.at, answer.c.id))
+    return [Answer(kind=r.kind, subject=r.subject, deal_ids=tuple(r.value.get("deal_ids", ()))) for r in rows]
+
+
+def save(tx: Connection, said: History) -> None:
+    """Replace what was said of a client, touching only what differs; it is no longer dirty."""
+    tx.execute(delete(dirty).where(dirty.c.client == said.client))
+    tx.execute(delete(history).where(history.c.client == said.client))
+    body = msgspec.json.encode(msgspec.structs.replace(said, links=())).decode()
+    tx.execute(insert(history).values(client=said.client, body=body, due_at=said.due))
+    _save_links(tx, said)
+
+
+def _save_links(tx: Connection, said: History) -> None:
+    standing = {
+        r.activity_id: r.body
+        for r in tx.execute(select(link.c.activity_id, link.c.body).where(link.c.client == said.client))
+    }
+    ids = _ids(tx, [one.activity for one in said.links])
+    wanted = {ids[one.activity]: one for one in said.links}
+    rows = []
+    for activity_id, one in wanted.items():
+        body = msgspec.json.encode(one).decode()
+        if standing.get(activity_id) != body:
+            rows.append(
+                {
+                    "client": said.client,
+                    "activity_id": activity_id,
+                    "outcome": one.outcome,
+                    "reason": one.reason,
+                    "body": body,
+                }
+            )
+    outdated = [r["activity_id"] for r in rows] + [i for i in standing if i not in wanted]
+    for part in chunks(outdated):
+        tx.execute(delete(link).where(link.c.client == said.client, link.c.activity_id.in_(part)))
+    if rows:
+        tx.execute(insert(link), rows)
+
+
+def _ids(tx: Connection, keys: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for part in chunks(keys):
+        rows = tx.execute(select(activity.c.key, activity.c.id).where(activity.c.key.in_(part)))
+        found.update({r.key: r.id for r in rows})
+    return found
+
+
+def load(tx: Connection, client: str) -> History | None:
+    """What the last fold said of a client, with its links."""
+    row = tx.execute(select(history).where(history.c.client == client)).first()
+    if row is None:
+        return None
+    said = msgspec.json.decode(row.body, type=History)
+    return msgspec.structs.replace(said, links=tuple(links(tx, client)))
+
+
+def links(tx: Connection, client: str) -> list[Link]:
+    bodies = tx.scalars(select(link.c.body).where(link.c.client == client).order_by(link.c.activity_id))
+    return [msgspec.json.decode(body, type=Link) for body in bodies]
+
+
+def links_of(tx: Connection, keys: Sequence[str]) -> dict[str, list[Link]]:
+    """What all clients say of these activities, per activity key."""
+    found: dict[str, list[Link]] = {key: [] for key in keys}
+    for part in chunks(keys):
+        query = (
+            select(link.c.body).join(activity).where(activity.c.key.in_(part)).order_by(activity.c.id, link.c.client)
+        )
+        for body in tx.scalars(query):
+            one = msgspec.json.decode(body, type=Link)
+            found[one.activity].append(one)
+    return found

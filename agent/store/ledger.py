@@ -1,0 +1,362 @@
+"""The ledger's room: items and their activities go in here, each batch in the transaction that moves the cursor."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from agent.intake import Entry, Prepared
+from agent.model import Meeting, Message
+from agent.store.tables import activity, ledger, participant, quarantine, sighting, thread_member
+from agent.words import words
+
+CHUNK = 500  # values in one IN (...)
+VERIFIED_RANK = {"sent": 3, "authenticated": 2, "unknown": 1, "failed": 0}
+
+
+class Known(NamedTuple):
+    """A ledger row that stands already."""
+
+    id: int
+    digest: str
+    outcome: str | None
+
+
+class Stored(NamedTuple):
+    """What a batch changed."""
+
+    activities: frozenset[int]  # new, or with another record than before
+    threads: frozenset[int]
+    warnings: tuple[str, ...]
+
+
+def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
+    rest = list(values)
+    for start in range(0, len(rest), CHUNK):
+        yield rest[start : start + CHUNK]
+
+
+def known(tx: Connection, source: str, refs: Iterable[str]) -> dict[str, Known]:
+    """The rows of these refs that stand already."""
+    found = {}
+    for part in chunks(refs):
+        query = select(ledger.c.ref, ledger.c.id, ledger.c.digest, ledger.c.outcome).where(
+            ledger.c.source == source, ledger.c.ref.in_(part)
+        )
+        found.update({row.ref: Known(row.id, row.digest, row.outcome) for row in tx.execute(query)})
+    return found
+
+
+def store(tx: Connection, source: str, prepared: Sequence[Prepared], now: datetime) -> Stored:
+    """Items and their activities; an item that stands already is brought up to date."""
+    rows = _ledger_rows(tx, source, prepared, now)
+    pairs = [(rows[p.ref], p, entry) for p in prepared for entry in p.entries]
+    batch = _Batch(tx, [entry for _, _, entry in pairs])
+    for ledger_id, item, entry in pairs:
+        batch.add(ledger_id, item, entry)
+    batch.write()
+    changed = batch.changed | _vanished_instances(tx, rows, prepared, now)
+    return Stored(frozenset(changed), frozenset(batch.threads()), tuple(batch.warnings))
+
+
+def put_in_quarantine(
+    tx: Connection, source: str, ref: str, folder: str, uid: str, raw: bytes, error: str, now: datetime
+) -> None:
+    """An item that could not be read: its bytes and the error stay until a person retries it."""
+    prepared = Prepared(ref=ref, folder=folder, uid=uid, digest="")
+    ledger_id = _ledger_rows(tx, source, [prepared], now)[ref]
+    tx.execute(update(ledger).where(ledger.c.id == ledger_id).values(outcome="quarantined", reason=error))
+    tx.execute(delete(quarantine).where(quarantine.c.ledger_id == ledger_id))
+    tx.execute(insert(quarantine).values(ledger_id=ledger_id, raw=raw, error=error, at=now))
+
+
+def mark_gone(tx: Connection, source: str, refs: Iterable[str], now: datetime) -> set[int]:
+    """The source no longer has these; nothing is deleted. Returns the meetings that no calendar holds any more."""
+    rows = [k.id for k in known(tx, source, refs).values()]
+    for part in chunks(rows):
+        tx.execute(update(ledger).where(ledger.c.id.in_(part), ledger.c.gone_at.is_(None)).values(gone_at=now))
+    return _mark_unseen_meetings(tx, rows, now)
+
+
+def _ledger_rows(tx: Connection, source: str, prepared: Sequence[Prepared], now: datetime) -> dict[str, int]:
+    """ref -> id of the ledger row, new or brought up to date."""
+    standing = known(tx, source, [p.ref for p in prepared])
+    fresh = {p.ref: p for p in prepared if p.ref not in standing}
+    ids = {ref: row.id for ref, row in standing.items()}
+    if fresh:
+        rows = [_ledger_values(source, p, now) for p in fresh.values()]
+        made = tx.execute(insert(ledger).returning(ledger.c.id, ledger.c.ref), rows)
+        ids.update({row.ref: row.id for row in made})
+    for p in prepared:
+        if (row := standing.get(p.ref)) is not None:
+            values = _ledger_values(source, p, now) | {"gone_at": None}
+            tx.execute(update(ledger).where(ledger.c.id == row.id).values(**values))
+            tx.execute(delete(quarantine).where(quarantine.c.ledger_id == row.id))
+            if p.excluded:
+                _forget_sightings(tx, row.id)
+    return ids
+
+
+def _ledger_values(source: str, p: Prepared, now: datetime) -> dict[str, Any]:
+    return {
+        "source": source,
+        "ref": p.ref,
+        "folder": p.folder,
+        "uid": p.uid,
+        "digest": p.digest,
+        "outcome": "excluded" if p.excluded else None,
+        "reason": p.excluded or "; ".join(p.problems)[:1_000],
+        "sent": p.sent,
+        "seen_at": None if p.excluded else now,
+    }
+
+
+def _forget_sightings(tx: Connection, ledger_id: int) -> None:
+    """An item that is excluded from now on leaves nothing behind that no other item shows."""
+    mine = list(tx.scalars(select(sighting.c.activity_id).where(sighting.c.ledger_id == ledger_id)))
+    tx.execute(delete(sighting).where(sighting.c.ledger_id == ledger_id))
+    for part in chunks(mine):
+        still = set(tx.scalars(select(sighting.c.activity_id).where(sighting.c.activity_id.in_(part))))
+        tx.execute(delete(activity).where(activity.c.id.in_([i for i in part if i not in still])))
+
+
+class _Batch:
+    """The activities of one batch: found by key, merged with what stands, inserted together."""
+
+    def __init__(self, tx: Connection, entries: Sequence[Entry]) -> None:
+        self.tx = tx
+        self.changed: set[int] = set()
+        self.warnings: list[str] = []
+        self._standing = _standing(tx, {e.key for e in entries})
+        self._threads = _Threads(tx, {m for e in entries for m in e.mentions})
+        self._new: dict[str, tuple[Prepared, Entry]] = {}
+        self._sightings: list[tuple[str, int]] = []
+        self._touched: set[int] = set()
+
+    def add(self, ledger_id: int, item: Prepared, entry: Entry) -> None:
+        entry = self._apart_if_other_text(entry)
+        thread = self._threads.join(entry.mentions)
+        self._touched.add(thread)
+        self._sightings.append((entry.key, ledger_id))
+        if entry.key in self._new:
+            first = self._new[entry.key][1]
+            self._new[entry.key] = (item, _better(first, entry))
+        elif entry.key in self._standing:
+            self._merge(self._standing[entry.key], entry, ledger_id)
+        else:
+            self._new[entry.key] = (item, entry)
+
+    def write(self) -> None:
+        self._threads.write()
+        ids = {key: row.id for key, row in self._standing.items()} | self._insert_new()
+        rows = {(ids[key], ledger_id) for key, ledger_id in self._sightings}
+        for part in chunks(sorted({a for a, _ in rows})):
+            query = select(sighting.c.activity_id, sighting.c.ledger_id).where(sighting.c.activity_id.in_(part))
+            rows -= {(row.activity_id, row.ledger_id) for row in self.tx.execute(query)}
+        if rows:
+            self.tx.execute(insert(sighting), [{"activity_id": a, "ledger_id": i} for a, i in sorted(rows)])
+            self.changed |= {a for a, _ in rows}
+
+    def threads(self) -> set[int]:
+        return {self._threads.final(t) for t in self._touched}
+
+    def _apart_if_other_text(self, entry: Entry) -> Entry:
+        """The same key with clearly other text is another letter, never a merge."""
+        if entry.kind != "message" or entry.record is None:
+            return entry
+        other = self._new[entry.key][1].record if entry.key in self._new else None
+        if entry.key in self._standing:
+            other = self._standing[entry.key].record
+        if other is None or not _clearly_other(other, entry.record):
+            return entry
+        self.warnings.append(f"two letters with other texts share the key {entry.key}")
+        apart = f"{entry.key}~{entry.content[:12]}"
+        self._standing |= _standing(self.tx, {apart})
+        return msgspec.structs.replace(entry, key=apart)
+
+    def _merge(self, row: Any, entry: Entry, ledger_id: int) -> None:
+        """Another copy of what stands, or the same one changed; the lowest rank gives the record."""
+        values: dict[str, Any] = {}
+        if VERIFIED_RANK[entry.verified] > VERIFIED_RANK[row.verified]:
+            values["verified"] = entry.verified
+        sole = entry.kind == "meeting" and _only_sighting(self.tx, row.id) in (None, ledger_id)
+        if (entry.rank < row.rank or sole) and (entry.rank != row.rank or row.gone_at is not None):
+            values |= _record_values(entry)
+            self._replace_participants(row.id, entry)
+        if row.skipped and not entry.skipped:  # one copy shows more than the other: what is not settled wins
+            values |= _record_values(entry)
+            self._replace_participants(row.id, entry)
+        if row.gone_at is not None:
+            values["gone_at"] = None
+        if values:
+            self.tx.execute(update(activity).where(activity.c.id == row.id).values(**values))
+            self.changed.add(row.id)
+
+    def _replace_participants(self, activity_id: int, entry: Entry) -> None:
+        self.tx.execute(delete(participant).where(participant.c.activity_id == activity_id))
+        if entry.participants:
+            self.tx.execute(insert(participant), _participants(activity_id, entry))
+
+    def _insert_new(self) -> dict[str, int]:
+        if not self._new:
+            return {}
+        entries = [entry for _, entry in self._new.values()]
+        values = [_activity_values(e, self._threads.final(self._threads.join(e.mentions))) for e in entries]
+        made = {r.key: r.id for r in self.tx.execute(insert(activity).returning(activity.c.id, activity.c.key), values)}
+        people = [row for e in entries for row in _participants(made[e.key], e)]
+        if people:
+            self.tx.execute(insert(participant), people)
+        self.changed |= set(made.values())
+        return made
+
+
+class _Threads:
+    """Threads are what Message-IDs connect; a letter that mentions two makes one of them."""
+
+    def __init__(self, tx: Connection, mentions: set[str]) -> None:
+        self.tx = tx
+        self._of: dict[str, int] = {}
+        for part in chunks(sorted(m[:1000] for m in mentions)):
+            query = select(thread_member.c.mention, thread_member.c.thread).where(thread_member.c.mention.in_(part))
+            self._of.update({row.mention: row.thread for row in tx.execute(query)})
+        self._stored = dict(self._of)
+        self._into: dict[int, int] = {}
+        self._next = 1 + (tx.scalar(select(func.max(thread_member.c.thread))) or 0)
+
+    def join(self, mentions: Sequence[str]) -> int:
+        names = [m[:1000] for m in mentions]
+        found = sorted({self.final(self._of[m]) for m in names if m in self._of})
+        if found:
+            thread = found[0]
+        else:
+            thread, self._next = self._next, self._next + 1
+        for other in found[1:]:
+            self._into[other] = thread
+        for name in names:
+            self._of.setdefault(name, thread)
+        return thread
+
+    def final(self, thread: int) -> int:
+        while thread in self._into:
+            thread = self._into[thread]
+        return thread
+
+    def write(self) -> None:
+        fresh = [{"mention": m, "thread": self.final(t)} for m, t in self._of.items() if m not in self._stored]
+        if fresh:
+            self.tx.execute(insert(thread_member), fresh)
+        for old in self._into:
+            new = self.final(old)
+            self.tx.execute(update(thread_member).where(thread_member.c.thread == old).values(thread=new))
+            self.tx.execute(update(activity).where(activity.c.thread == old).values(thread=new))
+
+
+def _standing(tx: Connection, keys: Iterable[str]) -> dict[str, Any]:
+    columns = (activity.c.id, activity.c.key, activity.c.verified, activity.c.rank, activity.c.skipped)
+    found = {}
+    for part in chunks(sorted(keys)):
+        query = select(*columns, activity.c.record, activity.c.gone_at).where(activity.c.key.in_(part))
+        found.update({row.key: row for row in tx.execute(query)})
+    return found
+
+
+def _only_sighting(tx: Connection, activity_id: int) -> int | None:
+    """The one item that shows an activity; None when none does, -1 when several do."""
+    rows = list(tx.scalars(select(sighting.c.ledger_id).where(sighting.c.activity_id == activity_id).limit(2)))
+    return rows[0] if len(rows) == 1 else (None if not rows else -1)
+
+
+def _better(one: Entry, other: Entry) -> Entry:
+    """Of two copies in one batch: the record of the lower rank, the better word on the sender."""
+    if bool(one.skipped) != bool(other.skipped):
+        base = other if one.skipped else one
+    else:
+        base = min(one, other, key=lambda e: e.rank)
+    verified = max(one.verified, other.verified, key=VERIFIED_RANK.__getitem__)
+    return msgspec.structs.replace(base, verified=verified)
+
+
+def _clearly_other(record: str, other: str) -> bool:
+    """Less than a third of the shorter text's words in common: not a banner or a footer, another letter."""
+    one = set(words(msgspec.json.decode(record, type=Message).text))
+    two = set(words(msgspec.json.decode(other, type=Message).text))
+    shorter = min(len(one), len(two))
+    return shorter >= 5 and len(one & two) * 3 < shorter
+
+
+def _record_values(entry: Entry) -> dict[str, Any]:
+    return {
+        "date": entry.date,
+        "direction": entry.direction,
+        "skipped": entry.skipped,
+        "content": entry.content,
+        "rank": entry.rank,
+        "record": entry.record,
+    }
+
+
+def _activity_values(entry: Entry, thread: int) -> dict[str, Any]:
+    return _record_values(entry) | {
+        "key": entry.key,
+        "kind": entry.kind,
+        "identity": entry.identity,
+        "recurrence_id": entry.recurrence_id,
+        "verified": entry.verified,
+        "thread": thread,
+    }
+
+
+def _participants(activity_id: int, entry: Entry) -> list[Mapping[str, Any]]:
+    pairs = zip(entry.participants, entry.domains, strict=True)
+    return [
+        {"activity_id": activity_id, "role": role, "address": address, "domain": domain}
+        for (role, address), domain in pairs
+    ]
+
+
+def _vanished_instances(
+    tx: Connection, rows: Mapping[str, int], prepared: Sequence[Prepared], now: datetime
+) -> set[int]:
+    """Instances that a calendar object held before and holds no longer (an EXDATE, a shortened series)."""
+    gone: set[int] = set()
+    for p in prepared:
+        if not any(e.kind == "meeting" for e in p.entries):
+            continue
+        keys = {e.key for e in p.entries}
+        query = select(activity.c.id, activity.c.key).join(sighting).where(sighting.c.ledger_id == rows[p.ref])
+        lost = [row.id for row in tx.execute(query) if row.key not in keys]
+        for part in chunks(lost):
+            tx.execute(delete(sighting).where(sighting.c.ledger_id == rows[p.ref], sighting.c.activity_id.in_(part)))
+        gone |= _mark_without_sighting(tx, lost, now)
+    return gone
+
+
+def _mark_unseen_meetings(tx: Connection, ledger_ids: Sequence[int], now: datetime) -> set[int]:
+    """Meetings all of whose calendar objects are gone."""
+    candidates: set[int] = set()
+    for part in chunks(ledger_ids):
+        query = select(activity.c.id).join(sighting).where(sighting.c.ledger_id.in_(part), activity.c.kind == "meeting")
+        candidates |= set(tx.scalars(query))
+    return _mark_without_sighting(tx, sorted(candidates), now)
+
+
+def _mark_without_sighting(tx: Connection, activity_ids: Sequence[int], now: datetime) -> set[int]:
+    gone: set[int] = set()
+    for part in chunks(activity_ids):
+        query = (
+            select(sighting.c.activity_id)
+            .join(ledger, ledger.c.id == sighting.c.ledger_id)
+            .where(sighting.c.activity_id.in_(part), ledger.c.gone_at.is_(None))
+        )
+        lost = set(part) - set(tx.scalars(query))
+        tx.execute(update(activity).where(activity.c.id.in_(lost), activity.c.gone_at.is_(None)).values(gone_at=now))
+        gone |= lost
+    return gone
+
+
+def record_of(kind: str, record: str) -> Message | Meeting:
+    if kind == "message":
+        return msgspec.json.decode(record, type=Message)
+    return msgspec.json.decode(record, type=Meeting)

@@ -1,0 +1,121 @@
+"""The outbox's room: changes that wait for the CRM, those whose outcome is unknown, and those that are written."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, insert, or_, select, update
+
+from agent.changes import Sent
+from agent.model import Change
+from agent.store.ledger import chunks
+from agent.store.tables import outbox
+
+
+class Waiting(NamedTuple):
+    """A change that may be sent now."""
+
+    change: Change
+    unknown: bool  # it was sent before and its answer was lost: ask first
+    remote: dict[str, str]  # the CRM's ids of what it needs
+
+
+def add(tx: Connection, client: str, changes: Iterable[Change]) -> int:
+    """Queue changes; one whose key stands already is left alone. Returns how many are new."""
+    wanted = {c.key: c for c in changes}
+    for part in chunks(list(wanted)):
+        for key in tx.scalars(select(outbox.c.key).where(outbox.c.key.in_(part))):
+            del wanted[key]
+    rows = [
+        {
+            "key": c.key,
+            "kind": c.kind,
+            "subject": c.subject,
+            "client": client,
+            "body": c.body,
+            "needs": list(c.needs),
+            "state": "pending",
+            "tries": 0,
+        }
+        for c in wanted.values()
+    ]
+    if rows:
+        tx.execute(insert(outbox), rows)
+    return len(rows)
+
+
+def of_client(tx: Connection, client: str) -> list[Sent]:
+    query = select(outbox).where(outbox.c.client == client).order_by(outbox.c.seq)
+    return _sent(tx, query)
+
+
+def of_subjects(tx: Connection, subjects: Iterable[str]) -> list[Sent]:
+    """What was sent about these subjects, whichever client they belonged to then."""
+    found: list[Sent] = []
+    for part in chunks(sorted(subjects)):
+        found += _sent(tx, select(outbox).where(outbox.c.subject.in_(part)).order_by(outbox.c.seq))
+    return found
+
+
+def _sent(tx: Connection, query: object) -> list[Sent]:
+    return [
+        Sent(key=r.key, kind=r.kind, subject=r.subject, body=r.body, rejected=r.state == "rejected")
+        for r in tx.execute(query)  # type: ignore[call-overload]
+    ]
+
+
+def ready(tx: Connection, now: datetime, limit: int) -> list[Waiting]:
+    """Changes whose time has come and whose needs are written, oldest first; a change waits for nothing else."""
+    query = (
+        select(outbox)
+        .where(outbox.c.state.in_(("pending", "sending")), or_(outbox.c.next_try.is_(None), outbox.c.next_try <= now))
+        .order_by(outbox.c.seq)
+    )
+    found: list[Waiting] = []
+    for row in tx.execute(query):
+        written = _written(tx, row.needs)
+        if len(written) < len(row.needs):
+            continue
+        change = Change(key=row.key, kind=row.kind, subject=row.subject, body=row.body, needs=tuple(row.needs))
+        found.append(Waiting(change, row.state == "sending", written))
+        if len(found) == limit:
+            break
+    return found
+
+
+def _written(tx: Connection, keys: Sequence[str]) -> dict[str, str]:
+    if not keys:
+        return {}
+    query = select(outbox.c.key, outbox.c.remote_id).where(outbox.c.key.in_(keys), outbox.c.state == "written")
+    return {r.key: r.remote_id for r in tx.execute(query)}
+
+
+def sending(tx: Connection, key: str) -> None:
+    """From here on the outcome is unknown, until `written` or `later` says otherwise."""
+    tx.execute(update(outbox).where(outbox.c.key == key).values(state="sending", tries=outbox.c.tries + 1))
+
+
+def written(tx: Connection, key: str, remote_id: str, now: datetime) -> None:
+    values = {"state": "written", "remote_id": remote_id, "written_at": now, "error": None, "next_try": None}
+    tx.execute(update(outbox).where(outbox.c.key == key).values(**values))
+
+
+def later(tx: Connection, key: str, when: datetime, error: str, *, unknown: bool) -> None:
+    """Try again at `when`; `unknown`: it may have been applied."""
+    state = "sending" if unknown else "pending"
+    tx.execute(update(outbox).where(outbox.c.key == key).values(state=state, next_try=when, error=error))
+
+
+def rejected(tx: Connection, key: str, error: str) -> None:
+    tx.execute(update(outbox).where(outbox.c.key == key).values(state="rejected", error=error, next_try=None))
+
+
+def next_try(tx: Connection) -> datetime | None:
+    query = select(func.min(outbox.c.next_try)).where(outbox.c.state.in_(("pending", "sending")))
+    earliest: datetime | None = tx.scalar(query)
+    return earliest
+
+
+def counts(tx: Connection) -> dict[str, int]:
+    query = select(outbox.c.state, func.count().label("n")).group_by(outbox.c.state)
+    return {row.state: row.n for row in tx.execute(query)}

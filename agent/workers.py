@@ -1,0 +1,153 @@
+"""Worker processes for what hostile input could hang or kill: parsing and reading.
+
+Spawned, few, long-lived; each with a time and a memory limit. A batch that kills its worker is taken apart, and the
+item that does it three times is given back as `Poison`; the others are not lost.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import queue
+import resource
+import signal
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple, Protocol
+
+TRIES = 3
+SECONDS = 60.0  # for one batch
+MEMORY = 3 << 30  # bytes of address space for one worker
+
+
+class Poison(NamedTuple):
+    """What became of an item that could not be worked on."""
+
+    error: str
+
+
+class Workers(Protocol):
+    """Runs a function over a batch of items; the answers come in the same order."""
+
+    def run(self, function: str, items: Sequence[Any], *args: Any) -> list[Any]:
+        """`function`: "module:name" of a function(items, *args) -> answers. Poison stands for what failed."""
+
+    def close(self) -> None: ...
+
+
+class InProcess:
+    """Works without processes, for small amounts; an exception is an item's Poison, a hang is a hang."""
+
+    def run(self, function: str, items: Sequence[Any], *args: Any) -> list[Any]:
+        return _work(_find(function), items, args)
+
+    def close(self) -> None:
+        pass
+
+
+class ProcessPool:
+    """`size` worker processes, started when they are first needed; safe to use from several threads."""
+
+    def __init__(self, size: int, *, seconds: float = SECONDS) -> None:
+        self._seconds = seconds
+        self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
+        for _ in range(size):
+            self._idle.put(None)
+
+    def run(self, function: str, items: Sequence[Any], *args: Any) -> list[Any]:
+        if not items:
+            return []
+        worker = self._idle.get()
+        try:
+            worker, answers = self._attempt(worker, function, list(items), args)
+            return answers
+        finally:
+            self._idle.put(worker)
+
+    def close(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                worker = self._idle.get_nowait()
+                if worker is not None:
+                    worker.stop()
+
+    def _attempt(
+        self, worker: "_Worker | None", function: str, items: list[Any], args: tuple[Any, ...]
+    ) -> "tuple[_Worker | None, list[Any]]":
+        """Run a batch; when it kills the worker, run its items one by one, each at most three times."""
+        worker = worker or _Worker()
+        answers, error = worker.ask(function, items, args, self._seconds)
+        if error is None:
+            return worker, answers
+        worker.stop()
+        if len(items) > 1:
+            answers, worker = [], None
+            for item in items:
+                worker, one = self._attempt(worker, function, [item], args)
+                answers += one
+            return worker, answers
+        for _ in range(TRIES - 1):
+            worker = _Worker()
+            answers, error = worker.ask(function, items, args, self._seconds)
+            if error is None:
+                return worker, answers
+            worker.stop()
+        return None, [Poison(error)]
+
+
+class _Worker:
+    """One process and the pipe to it."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, os.getpid()), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def ask(
+        self, function: str, items: Sequence[Any], args: tuple[Any, ...], seconds: float
+    ) -> tuple[list[Any], str | None]:
+        """(answers, None), or ([], what happened to the worker)."""
+        try:
+            self._pipe.send((function, items, args))
+            if not self._pipe.poll(seconds):
+                return [], f"not finished after {seconds:g} s"
+            return self._pipe.recv(), None
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            self._process.join(5)
+            return [], f"killed its worker (exit code {self._process.exitcode})"
+
+    def stop(self) -> None:
+        self._pipe.close()
+        if self._process.is_alive():
+            self._process.kill()
+        self._process.join(5)
+        self._process.close()
+
+
+def _serve(pipe: Connection, parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    with contextlib.suppress(EOFError, KeyboardInterrupt, OSError):
+        while os.getppid() == parent:
+            if pipe.poll(5):
+                function, items, args = pipe.recv()
+                pipe.send(_work(_find(function), items, args))
+
+
+def _work(function: Callable[..., list[Any]], items: Sequence[Any], args: tuple[Any, ...]) -> list[Any]:
+    """The whole batch at once; item by item only when it fails, so that one odd item costs itself."""
+    try:
+        return function(items, *args)
+    except Exception as error:
+        if len(items) == 1:
+            return [Poison(f"{type(error).__name__}: {error}"[:500])]
+        return [answer for item in items for answer in _work(function, [item], args)]
+
+
+def _find(function: str) -> Callable[..., list[Any]]:
+    module, _, name = function.partition(":")
+    found: Callable[..., list[Any]] = getattr(import_module(module), name)
+    return found
