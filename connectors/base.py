@@ -120,7 +120,22 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Crm(Protocol):
-    """A CRM that is written to."""
+    """A CRM that is written to.
+
+    What a change's body holds, by its kind; times are RFC 3339 text:
+
+    log_activity     activity, kind (message | meeting), at, subject, direction, owners, company_id, contact_ids,
+                     deal_ids, excerpt, reasons. When it needs an earlier log_activity, it takes that record's place.
+    unlink           activity, deal_ids (those that stay), stays (False: it leaves the CRM's history altogether);
+                     needs its log_activity.
+    create_company, create_contact, create_deal    the record of this name (agent.model), with an id of ours.
+    move_stage       deal_id, stage, at, milestone, quote, evidence (the activity's key), by. One that is older than
+                     what the deal went through since is noted, and the deal stays where it is.
+    open_objection   deal_id, activity, stage, type, genuine, reason, condition, quote, at.
+    close_objection  objection, at, why; needs its open_objection.
+
+    An id in a body that is the key of a change stands for the record which that change made: `remote` has its id.
+    """
 
     Options: ClassVar[type[Options]]
     transactional: ClassVar[bool]  # True: `write` happens inside the engine's own transaction
