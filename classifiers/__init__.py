@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 from agent.model import Letter, Reading
 
-__all__ = ["read", "version"]
+__all__ = ["PROPOSE", "WRITE", "read", "version"]
+
+WRITE = 0.8  # a reading at least this sure is written
+PROPOSE = 0.5  # one at least this sure is proposed; what is less sure is no opinion
 
 
 def version() -> str:

@@ -1,0 +1,92 @@
+"""Which milestones a letter proves: the surest phrase of each, with the sentence that holds it."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from agent.model import Letter, MilestoneRead
+from classifiers.phrases import same_length
+from classifiers.rules import Rule
+from classifiers.spans import Hit, Sentence, blocked, sentence_span
+
+SUBJECT_ONLY = 0.15  # taken off when the subject, not an attachment, says what "attached" is
+AGREEING = 0.04  # added for a second sentence that says the same
+_NAME_WORD = re.compile(r"[^\W\d_]+")
+
+# Of two milestones which the same sentence can prove, the first stands and the second falls.
+_STRONGER = {
+    "contract_signed": ("contract_sent", "contract_approval"),
+    "invoice_sent": ("contract_sent", "proposal_sent"),
+    "meeting_held": ("meeting_scheduled",),
+    "lost": ("postponed", "negotiation"),
+}
+
+
+def milestones(
+    letter: Letter, some: Sequence[Sentence], lists: Mapping[str, frozenset[str]]
+) -> tuple[MilestoneRead, ...]:
+    """One read per milestone at most, in the order in which the letter proves them."""
+    attached = _name_words(letter.attachments)
+    subject = _name_words((letter.subject,))
+    cues = {hit.rule.name for sentence in some for hit in sentence.cues}
+    best: dict[str, MilestoneRead] = {}
+    places: dict[str, set[int]] = {}
+    for sentence in some:
+        for hit in sentence.hits:
+            sure = _sure(letter, sentence, hit, attached, subject, lists, cues)
+            if not sure:
+                continue
+            name = hit.rule.name
+            places.setdefault(name, set()).add(sentence.start)
+            if name not in best or best[name].confidence < sure:
+                best[name] = MilestoneRead(
+                    name=name, confidence=sure, evidence=sentence_span(letter.body, sentence), by=hit.rule.id
+                )
+    agreed = {name: min(0.97, read.confidence + AGREEING * (len(places[name]) > 1)) for name, read in best.items()}
+    return tuple(
+        MilestoneRead(name=read.name, confidence=round(agreed[name], 3), evidence=read.evidence, by=read.by)
+        for name, read in sorted(best.items(), key=lambda pair: (pair[1].evidence.start, pair[0]))
+        if not _falls(read, best)
+    )
+
+
+def _sure(
+    letter: Letter,
+    sentence: Sentence,
+    hit: Hit,
+    attached: frozenset[str],
+    subject: frozenset[str],
+    lists: Mapping[str, frozenset[str]],
+    cues: set[str],
+) -> float:
+    """How surely the phrase proves its milestone here; 0 when it does not."""
+    rule = hit.rule
+    if (
+        rule.kind != "milestone"
+        or not _for(rule, letter)
+        or not cues.issuperset(rule.only_when)
+        or blocked(sentence, hit)
+    ):
+        return 0.0
+    if not rule.context or attached & lists[rule.context]:
+        return rule.confidence
+    return rule.confidence - SUBJECT_ONLY if subject & lists[rule.context] else 0.0
+
+
+def _for(rule: Rule, letter: Letter) -> bool:
+    if rule.name in letter.earlier and rule.name == "contact_established":
+        return False
+    return rule.direction in ("either", letter.direction)
+
+
+def _falls(read: MilestoneRead, best: Mapping[str, MilestoneRead]) -> bool:
+    return any(
+        read.name in weaker
+        and strong in best
+        and best[strong].evidence == read.evidence
+        and best[strong].confidence >= read.confidence
+        for strong, weaker in _STRONGER.items()
+    )
+
+
+def _name_words(names: Sequence[str]) -> frozenset[str]:
+    return frozenset(word.lower() for name in names for word in _NAME_WORD.findall(same_length(name)))

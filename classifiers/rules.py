@@ -1,0 +1,84 @@
+"""The rules: what a phrase proves, for which direction, how surely, and in which company it proves nothing."""
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+import msgspec
+
+from agent.errors import Rejected
+from classifiers.phrases import Line, Vocabulary
+
+VERSION = "rules-1"
+
+Kind = Literal["milestone", "objection", "topic", "cue"]
+LANGUAGES = ("en", "ru")
+ROOMS = ("milestones", "objections", "cues")
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One table of a phrase file."""
+
+    kind: Kind
+    name: str  # the milestone, the objection's type, or the cue
+    phrases: str  # one a line
+    direction: Literal["inbound", "outbound", "either"] = "either"
+    confidence: float = 0.85
+    not_when: tuple[str, ...] = ()  # cues within whose reach the phrase proves nothing
+    only_when: tuple[str, ...] = ()  # cues that must stand in the letter
+    context: str = ""  # a word list: an attachment's name, or the subject, must bear one of its words
+    genuine: Literal["yes", "no", "facts"] = "facts"  # of an objection: always, never, or if a fact stands beside it
+    reach: str = "sentence"  # of a cue: a number of words after it, `after`, `clause`, `sentence`
+    id: str = ""  # language/name/number: what a reading names as its reason
+
+
+class Book(msgspec.Struct, frozen=True):
+    """All rules of one language, read and parsed."""
+
+    language: str
+    rules: tuple[Rule, ...]
+    lines: tuple[tuple[int, Line], ...]  # (index of the rule, one reading of one of its phrases)
+    lists: dict[str, frozenset[str]]  # the single words of the lists that some rule takes as its context
+
+
+@cache
+def book(language: str) -> Book:
+    """The rules that come with the product."""
+    room = files("classifiers") / "data" / "phrases"
+    texts = [(room / f"{name}.{language}.toml").read_text("utf-8") for name in ("words", *ROOMS)]
+    return compile_book(language, texts)
+
+
+def compile_book(language: str, texts: Iterable[str]) -> Book:
+    """Parses phrase files; a mistake in one is named with its rule and line."""
+    tables = [tomllib.loads(text) for text in texts]
+    vocabulary = Vocabulary(
+        language, {name: entries for table in tables for name, entries in table.get("words", {}).items()}
+    )
+    rules = tuple(_rules(language, [rule for table in tables for rule in table.get("rule", [])]))
+    lines = tuple((number, line) for number, rule in enumerate(rules) for line in _lines(vocabulary, rule))
+    lists = {rule.context: vocabulary.names(rule.context) for rule in rules if rule.context}
+    return Book(language=language, rules=rules, lines=lines, lists=lists)
+
+
+def _rules(language: str, tables: Sequence[dict[str, Any]]) -> Iterable[Rule]:
+    numbers: dict[str, int] = {}
+    for table in tables:
+        try:
+            rule = msgspec.convert(table, Rule)
+        except msgspec.ValidationError as error:
+            raise Rejected(f"a rule of the phrase files is not valid: {error}: {table}") from error
+        numbers[rule.name] = numbers.get(rule.name, 0) + 1
+        yield msgspec.structs.replace(rule, id=f"{language}/{rule.kind}/{rule.name}/{numbers[rule.name]}")
+
+
+def _lines(vocabulary: Vocabulary, rule: Rule) -> Iterable[Line]:
+    for text in rule.phrases.splitlines():
+        text = text.split(" // ")[0].strip()
+        if text:
+            try:
+                yield from vocabulary.parse(text)
+            except Rejected as error:
+                raise Rejected(f"{rule.id}: {error}") from error
