@@ -1,5 +1,6 @@
 """Collects what is wrong with config.toml: each problem with its line, its key and its fix."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -90,7 +91,14 @@ def _place_of(error: ErrorDetails, model: type[BaseModel]) -> KeyPath:
         place = (*place, step)
         if isinstance(step, str) and here is not None and step in here.model_fields:
             here = model_in(here.model_fields[step].annotation)
-    return place
+    return place or _key_named_in(error, model)
+
+
+def _key_named_in(error: ErrorDetails, model: type[BaseModel]) -> KeyPath:
+    """A connector's word on several keys together stands at the first that it names and that is there."""
+    there = error["input"] if isinstance(error["input"], dict) else {}
+    words = re.findall(r"\w+", error["msg"])
+    return next(((word,) for word in words if word in there and word in model.model_fields), ())
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:

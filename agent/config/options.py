@@ -2,10 +2,8 @@
 
 import stat
 from collections.abc import Iterator
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
@@ -40,7 +38,6 @@ def checked(check: Check, at: KeyPath, kind: object, values: dict[str, Any], com
     if options is None:
         return None
     placed = _placed(options, check.path.parent)
-    _not_in_the_clear(check, at, placed)
     for key, secret in _secrets(placed):
         _private(check, (*at, key), secret)
     return placed
@@ -82,22 +79,3 @@ def _private_file(check: Check, at: KeyPath, path: Path) -> None:
         return
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         check.problem(at, f"others can read the secret file; chmod 600 {path}")
-
-
-def _not_in_the_clear(check: Check, at: KeyPath, options: Options) -> None:
-    """A password goes over the network only encrypted."""
-    values = dict(_values(options))
-    if values.get("tls") == "none" and not _loopback(str(values.get("host", ""))):
-        check.problem((*at, "tls"), 'must not be "none" for another machine; write "implicit" or "starttls"')
-    url = urlsplit(str(values.get("url") or ""))
-    if url.scheme == "http" and any(_secrets(options)) and not _loopback(url.hostname or ""):
-        check.problem((*at, "url"), "must begin with https:// for another machine: the password would go in the clear")
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
