@@ -1,0 +1,276 @@
+"""New text apart from old: what a letter says now, without history, signature, disclaimer and footer.
+
+    lines      the letter as lines, each marked as quoted or not
+    history    where old text begins
+    tail       what hangs below the own words
+    here       the marks become cuts; what is left is what the letter says
+
+All of it is pure and linear, and raises on no text.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from agent.model import Cut, CutKind
+from classifiers.clean.history import Head, head_at, introduces, marker_of
+from classifiers.clean.language import language
+from classifiers.clean.lines import Mark, Page, page_of, unmarked
+from classifiers.clean.tail import tail_marks
+from classifiers.clean.words import FORWARD_ENDED, HANDING_OVER, SUBJECT_FORWARD, SUBJECT_REPLY
+
+__all__ = ["find_cuts", "handed_over", "kept", "language", "new_text", "reply_text"]
+
+_COVERING_NOTE = 60  # words; more than that above a bare header block is an answer
+
+
+def find_cuts(text: str, cuts: Sequence[Cut] = (), subject: str = "") -> tuple[Cut, ...]:
+    """All that is not new text, with what the HTML marked (`cuts`) taken in; sorted, without overlaps.
+
+    The subject tells a bare header block that is passed on ("Fwd:") from one that is answered ("Re:").
+    """
+    given = _within(text, cuts)
+    return _merged(_marks(page_of(text, given), subject), given)
+
+
+def kept(text: str, cuts: Sequence[Cut]) -> list[tuple[int, int]]:
+    """The stretches that remain, without the white space around them."""
+    spans, at = [], 0
+    for cut in [*sorted(cuts, key=lambda cut: cut.start), Cut(start=len(text), end=len(text), kind="hidden")]:
+        piece = text[at : cut.start]
+        start = at + len(piece) - len(piece.lstrip())
+        end = at + len(piece.rstrip())
+        if start < end:
+            spans.append((start, end))
+        at = max(at, cut.end)
+    return spans
+
+
+def new_text(text: str, cuts: Sequence[Cut]) -> str:
+    """What remains, each stretch in lines of its own."""
+    return "\n".join(text[start:end] for start, end in kept(text, cuts))
+
+
+def handed_over(text: str, cuts: Sequence[Cut]) -> list[tuple[int, int]]:
+    """The words of a letter passed on: the forwarded stretches without marker, headers and signature."""
+    spans = []
+    for cut in cuts:
+        if cut.kind == "forwarded":
+            inner = text[cut.start : cut.end]
+            spans += [(cut.start + start, cut.start + end) for start, end in _words_of_forward(inner)]
+    return spans
+
+
+def _words_of_forward(inner: str) -> list[tuple[int, int]]:
+    """Line by line, since a forward can be quoted as a whole ("> Begin forwarded message:")."""
+    outer = page_of(inner, ())
+    page = page_of("\n".join(map(unmarked, outer.said)), ())
+    first = page.next_said(0, len(page))
+    head = head_at(page, first) if first is not None else None
+    begin = head.last if head is not None else 0
+    unsaid = {
+        start
+        for mark in tail_marks(page, begin, len(page))
+        for start in page.starts[bisect_left(page.starts, mark.start) : bisect_left(page.starts, mark.end)]
+    }
+    spans = []
+    for line in range(begin, len(page)):
+        if page.said[line] and page.starts[line] not in unsaid:
+            at = inner.index(page.said[line], outer.starts[line])
+            spans.append((at, at + len(page.said[line])))
+    return spans
+
+
+def reply_text(text: str, cuts: Sequence[Cut] = (), subject: str = "") -> str:
+    """The reply as a mail program shows it: without history, marked signature and footers, but with its closing.
+
+    A quotation between whose lines the answers stand is shown: they cannot be understood without it. A letter of
+    nothing but old text shows that text.
+    """
+    given = _within(text, cuts)
+    page = page_of(text, given)
+    marks = _marks(page, subject)
+    hidden = [mark for mark in marks if mark.role != "sign_off"]
+    answered = _answered(text, hidden)
+    unseen = [cut for cut in given if cut.kind not in ("quoted", "forwarded")]
+    shown = new_text(text, _merged([mark for mark in hidden if mark not in answered], unseen))
+    return shown or _history_alone(page, marks)
+
+
+def _answered(text: str, hidden: Sequence[Mark]) -> set[Mark]:
+    """Quotations with own words under them; one under its "On ... wrote:" alone is only history put on top."""
+    quotes = [mark for mark in hidden if mark.role == "quote" and mark.kind == "quoted"]
+    own = kept(text, [_cut(mark) for mark in hidden])
+    if not quotes or not own:
+        return set()
+    introduced = {mark.end for mark in hidden if mark.role == "attribution"}
+    followed = {quote for quote in quotes if quote.end <= own[-1][0]}
+    alone = len(quotes) == 1 and any(
+        not text[end : quotes[0].start].strip() for end in introduced if end <= quotes[0].start
+    )
+    return set() if alone else followed
+
+
+def _history_alone(page: Page, marks: Sequence[Mark]) -> str:
+    """What a letter without own words shows: the letter passed on, unmarked history, or a quotation of its own."""
+    bodies = [mark for mark in marks if mark.role == "body" and mark.start < mark.end]
+    if bodies:
+        return _without_introductions(page.text[bodies[0].start : bodies[0].end])
+    if any(mark.role == "attribution" for mark in marks):
+        return ""
+    words = [unmarked(said) for at, said in enumerate(page.said) if page.quoted[at]]
+    if any(word and not introduces(word, True) for word in words):
+        return new_text(page.text, [_cut(mark) for mark in marks if mark.role != "quote"])
+    return ""
+
+
+def _without_introductions(body: str) -> str:
+    page = page_of(body, ())
+    heads = (
+        (page.starts[at], head)
+        for at in range(len(page))
+        if page.said[at] and not page.quoted[at] and (head := head_at(page, at)) is not None
+    )
+    return new_text(body, [Cut(start=head.start, end=page.starts[head.last], kind="quoted") for _, head in heads])
+
+
+# -- marks ----------------------------------------------------------------------------------------------------------
+
+
+def _marks(page: Page, subject: str) -> list[Mark]:
+    """One walk down the letter: quotations, then the first introduction that takes in all that follows."""
+    marks: list[Mark] = []
+    own, at = 0, 0  # `own`: where the letter's own words of this stretch begin
+    while at < len(page):
+        if not page.said[at]:
+            at += 1
+        elif page.quoted[at]:
+            marks += tail_marks(page, own, at)
+            own = at = _quotation(page, at, marks)
+        elif (head := head_at(page, at)) is not None:
+            marks += _own_tail(page, own, at, head)
+            own = at = _under(page, at, head, subject, marks)
+        else:
+            at += 1
+    return marks + tail_marks(page, own, len(page))
+
+
+def _own_tail(page: Page, own: int, at: int, head: Head) -> list[Mark]:
+    return [mark for mark in tail_marks(page, own, at) if mark.start < head.start]
+
+
+def _quotation(page: Page, at: int, marks: list[Mark]) -> int:
+    """A run of quoted lines; the line after it."""
+    last = at
+    for line in range(at, len(page)):
+        if page.quoted[line]:
+            last = line + 1
+        elif page.said[line]:
+            break
+    words = unmarked(page.said[at])
+    kind: CutKind = "forwarded" if words and marker_of(words) == "forwarded" else "quoted"
+    marks.append(page.mark(at, last, kind, "quote"))
+    return last
+
+
+def _under(page: Page, at: int, head: Head, subject: str, marks: list[Mark]) -> int:
+    """What an introduction takes in; the line from which own words can stand again."""
+    following = page.next_said(head.last, len(page))
+    if head.kind == "attribution" and following is not None and page.quoted[following]:
+        marks.append(Mark(head.start, page.starts[head.last], "quoted", "attribution"))
+        return head.last
+    forwarded = head.kind != "attribution" and _passes_on(page, at, head, subject, marks)
+    kind: CutKind = "forwarded" if forwarded else "quoted"
+    role = "attribution" if head.kind == "attribution" else "headers"
+    marks.append(Mark(head.start, page.starts[head.last], kind, role))
+    last = _forward_ended(page, head.last) if head.kind == "forwarded" else len(page)
+    older = _older(page, head.last, last) if forwarded else last
+    marks.append(page.mark(head.last, older, kind, "body"))
+    if older < last:
+        marks.append(page.mark(older, last, "quoted", "body"))
+    return last
+
+
+def _forward_ended(page: Page, at: int) -> int:
+    for line in range(at, len(page)):
+        said = page.said[line]
+        if said and said[0] == "-" and said[:100].strip(" -").casefold() in FORWARD_ENDED:
+            return line + 1
+    return len(page)
+
+
+def _older(page: Page, at: int, last: int) -> int:
+    """Where the letter passed on has history of its own."""
+    first = page.next_said(at, len(page))
+    all_quoted = first is not None and page.quoted[first]
+    for line in range(at, last):
+        if page.said[line] and not all_quoted:
+            if page.quoted[line]:
+                return line
+            if (head := head_at(page, line)) is not None and head.last > line:
+                return line
+    return last
+
+
+def _passes_on(page: Page, at: int, head: Head, subject: str, marks: list[Mark]) -> bool:
+    """Is the block under this introduction handed over, or is it what was answered?"""
+    if head.kind == "forwarded":
+        return True
+    prefix = subject.partition(":")[0].strip().casefold() if ":" in subject[:16] else ""
+    if prefix in SUBJECT_REPLY or prefix in SUBJECT_FORWARD:
+        return prefix in SUBJECT_FORWARD
+    own = new_text(page.text[: head.start], [_cut(mark) for mark in marks if mark.end <= head.start]).casefold()
+    if not own:
+        return True
+    return len(own.split()) <= _COVERING_NOTE and any(words in own for words in HANDING_OVER)
+
+
+# -- cuts -----------------------------------------------------------------------------------------------------------
+
+
+def _cut(mark: Mark) -> Cut:
+    return Cut(start=mark.start, end=mark.end, kind=mark.kind)
+
+
+def _within(text: str, cuts: Sequence[Cut]) -> list[Cut]:
+    """Cuts as given, held to the text's length."""
+    held = (Cut(start=max(cut.start, 0), end=min(cut.end, len(text)), kind=cut.kind) for cut in cuts)
+    return sorted((cut for cut in held if cut.start < cut.end), key=lambda cut: cut.start)
+
+
+def _merged(marks: Sequence[Mark], given: Sequence[Cut]) -> tuple[Cut, ...]:
+    """Where two speak of one place: what no reader sees goes first, then the marks, then what else was given.
+
+    The marks know more than the HTML: a forward inside a quotation of the HTML is a forward.
+    """
+    found = sorted((_cut(mark) for mark in marks if mark.start < mark.end), key=lambda cut: (cut.start, -cut.end))
+    hidden = _beside([], [cut for cut in given if cut.kind == "hidden"])
+    both = _beside(hidden, found)
+    return tuple(_joined(_beside(both, [cut for cut in given if cut.kind != "hidden"])))
+
+
+def _beside(cuts: list[Cut], more: Sequence[Cut]) -> list[Cut]:
+    """The cuts, and of `more` the pieces that stand beside them. Both are sorted by their start."""
+    pieces, covered, at = [], 0, 0
+    for cut in more:
+        start = max(cut.start, covered)
+        while at > 0 and cuts[at - 1].end > start:
+            at -= 1
+        while start < cut.end:
+            while at < len(cuts) and cuts[at].end <= start:
+                at += 1
+            end = min(cut.end, cuts[at].start) if at < len(cuts) else cut.end
+            if start < end:
+                pieces.append(Cut(start=start, end=end, kind=cut.kind))
+            start = cuts[at].end if at < len(cuts) else cut.end
+        covered = max(covered, cut.end)
+    return sorted([*cuts, *pieces], key=lambda cut: cut.start)
+
+
+def _joined(cuts: Sequence[Cut]) -> list[Cut]:
+    """Neighbours of one kind become one."""
+    result: list[Cut] = []
+    for cut in cuts:
+        if result and result[-1].end == cut.start and result[-1].kind == cut.kind:
+            cut = Cut(start=result.pop().start, end=cut.end, kind=cut.kind)
+        result.append(cut)
+    return result
