@@ -128,7 +128,7 @@ class Crm(Protocol):
                      deal_ids, excerpt, reasons. When it needs an earlier log_activity, it takes that record's place.
     unlink           activity, deal_ids (those that stay), stays (False: it leaves the CRM's history altogether);
                      needs its log_activity.
-    create_company, create_contact, create_deal    the record of this name (agent.model), with an id of ours.
+    create_company, create_contact, create_deal    the record of this name (agent.model); its id is the change's key.
     move_stage       deal_id, stage, at, milestone, quote, evidence (the activity's key), by. One that is older than
                      what the deal went through since is noted, and the deal stays where it is.
     open_objection   deal_id, activity, stage, type, genuine, reason, condition, quote, at.

@@ -1,0 +1,252 @@
+"""What every CRM must do; a connector's test file inherits a suite and gives it a `desk`.
+
+`CrmSuite` is for all, `HostedCrmSuite` for those that are reached over a line: they refuse, break off, and know no key
+of ours by which they would take a record only once.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import pytest
+
+from agent.errors import OutcomeUnknown, Rejected, Retry
+from agent.model import Change, Company, Contact, Deal, Pipeline, Rep, Stage
+from connectors.base import Crm, Facts
+
+START = datetime(2025, 3, 3, 9, 0, tzinfo=UTC)
+PIPELINE = Pipeline(
+    name="Machines",
+    stages=(Stage(name="First contact"), Stage(name="Proposal"), Stage(name="Contract"), Stage(name="Won", kind="won")),
+)
+REP = Rep(id="u-anna", name="Anna Example", email="anna@vendor.example")
+COMPANY = Company(id="c-1", name="Client Ltd", domains=("client.example",))
+CONTACT = Contact(id="p-1", name="Ivan", emails=("ivan@client.example",), company_id="c-1")
+DEALS = tuple(
+    Deal(
+        id=deal_id,
+        name=f"Machine {deal_id}",
+        company_id="c-1",
+        contact_ids=("p-1",),
+        owner="u-anna",
+        pipeline="Machines",
+        stage="First contact",
+        status="open",
+        created_at=START - timedelta(days=30),
+    )
+    for deal_id in ("d-1", "d-2")
+)
+FACTS: tuple[Pipeline | Rep | Company | Contact | Deal, ...] = (PIPELINE, REP, COMPANY, CONTACT, *DEALS)
+
+
+class Desk(Protocol):
+    """A CRM that holds FACTS, and what a person at his desk sees in it."""
+
+    crm: Crm
+
+    def activities(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Every activity shown: its subject and the deals it stands on."""
+
+    def stage(self, deal_id: str) -> tuple[str, str]:
+        """The deal's stage and status."""
+
+    def objections(self) -> list[tuple[str, bool]]:
+        """Every objection shown: its quote, and whether it is still open."""
+
+
+class HostedDesk(Desk, Protocol):
+    """... with what befalls a hosted CRM."""
+
+    def fail_next(self, failure: str, after: float | None = None) -> None:
+        """busy (429), broken (500, not applied), lost (applied, no answer), rejected (4xx)."""
+
+
+def at(hours: int) -> str:
+    return (START + timedelta(hours=hours)).isoformat()
+
+
+def log(activity: str, deals: tuple[str, ...] = ("d-1",), revision: int = 0) -> Change:
+    return Change(
+        key=f"log:{activity}:{revision}" if revision else f"log:{activity}",
+        kind="log_activity",
+        subject=activity,
+        needs=(f"log:{activity}",) if revision else (),
+        body={
+            "activity": activity,
+            "kind": "message",
+            "at": at(1),
+            "subject": f"About {activity}",
+            "direction": "inbound",
+            "owners": ["u-anna"],
+            "company_id": "c-1",
+            "contact_ids": ["p-1"],
+            "deal_ids": list(deals),
+            "excerpt": "Please send us an offer",
+            "reasons": ["one open deal"],
+        },
+    )
+
+
+def unlink(activity: str, deals: tuple[str, ...], *, stays: bool) -> Change:
+    body = {"activity": activity, "deal_ids": list(deals), "stays": stays}
+    return Change(key=f"unlink:{activity}:1", kind="unlink", subject=activity, needs=(f"log:{activity}",), body=body)
+
+
+def move(stage: str, hours: int, deal_id: str = "d-1") -> Change:
+    body = {"deal_id": deal_id, "stage": stage, "at": at(hours), "milestone": "proposal_sent", "quote": "our offer"}
+    rest = {"evidence": "a-1", "by": "rules"}
+    return Change(key=f"move:{deal_id}:{stage}", kind="move_stage", subject=f"deal:{deal_id}", body={**body, **rest})
+
+
+def objection(deal_id: str = "d-1") -> Change:
+    words = {"type": "price", "genuine": True, "reason": "over our budget", "condition": None, "quote": "too expensive"}
+    body = {"deal_id": deal_id, "activity": "a-1", "stage": "Proposal", "at": at(2), **words}
+    return Change(key=f"objection:{deal_id}:a-1", kind="open_objection", subject=f"objection:{deal_id}:a-1", body=body)
+
+
+def answer_to(opened: Change) -> Change:
+    body: dict[str, object] = {"objection": opened.key, "at": at(9), "why": "the client dropped it"}
+    return Change(
+        key=f"{opened.key}:closed", kind="close_objection", subject=opened.key, needs=(opened.key,), body=body
+    )
+
+
+def write(crm: Crm, *changes: Change) -> list[str]:
+    """Write these in turn, each with the ids of what went before, as the outbox does."""
+    remote: dict[str, str] = {}
+    for change in changes:
+        remote[change.key] = crm.write(change, {key: remote[key] for key in change.needs})
+    return list(remote.values())
+
+
+class CrmSuite:
+    """What every CRM must do."""
+
+    @pytest.fixture
+    def desk(self) -> Desk:
+        raise NotImplementedError("the inheriting class gives a CRM that holds FACTS")
+
+    def test_it_takes_activities_objections_stages_and_records(self, desk: Desk) -> None:
+        assert desk.crm.capabilities() <= {"activities", "objections", "stages", "records"}
+        assert "activities" in desk.crm.capabilities()
+
+    def test_check_says_what_was_found(self, desk: Desk) -> None:
+        found = desk.crm.check()
+        assert found
+        assert all(finding.level != "problem" for finding in found)
+
+    def test_what_was_written_is_found_by_its_key(self, desk: Desk) -> None:
+        changes = [log("a-1"), move("Proposal", 2), objection(), answer_to(objection())]
+        ids = write(desk.crm, *changes)
+        assert all(ids)
+        assert [desk.crm.find(change.key) for change in changes] == ids
+
+    def test_what_was_never_written_is_not_found(self, desk: Desk) -> None:
+        write(desk.crm, log("a-1"))
+        assert desk.crm.find("log:a-2") is None
+        assert desk.crm.find("log:a") is None  # the beginning of a key is not the key
+        assert desk.crm.find("") is None
+
+    def test_a_letter_stands_on_its_deals(self, desk: Desk) -> None:
+        write(desk.crm, log("a-1", ("d-1", "d-2")), log("a-2", ()))
+        assert desk.activities() == [("About a-1", ("d-1", "d-2")), ("About a-2", ())]
+
+    def test_a_letter_that_turns_out_to_belong_elsewhere_stays_one_record(self, desk: Desk) -> None:
+        write(desk.crm, log("a-1", ("d-1",)), log("a-1", ("d-2",), revision=1))
+        assert desk.activities() == [("About a-1", ("d-2",))]
+        assert desk.crm.find("log:a-1:1") == desk.crm.find("log:a-1")
+
+    def test_a_letter_is_taken_off_a_deal_and_stays_on_the_other(self, desk: Desk) -> None:
+        write(desk.crm, log("a-1", ("d-1", "d-2")), unlink("a-1", ("d-2",), stays=True))
+        assert desk.activities() == [("About a-1", ("d-2",))]
+
+    def test_a_letter_that_is_no_business_of_ours_is_shown_no_more(self, desk: Desk) -> None:
+        write(desk.crm, log("a-1"), log("a-2"), unlink("a-1", (), stays=False))
+        assert desk.activities() == [("About a-2", ("d-1",))]
+
+    def test_a_move_puts_the_deal_into_its_stage(self, desk: Desk) -> None:
+        write(desk.crm, move("Proposal", 2), move("Won", 3))
+        assert desk.stage("d-1") == ("Won", "won")
+        assert desk.stage("d-2") == ("First contact", "open")
+
+    def test_a_move_of_the_past_leaves_the_deal_where_it_is(self, desk: Desk) -> None:
+        late = move("Proposal", 2)
+        write(desk.crm, move("Contract", 5), late)
+        assert desk.stage("d-1") == ("Contract", "open")
+        assert desk.crm.find(late.key)
+
+    def test_a_move_of_a_deal_that_is_gone_is_refused_with_the_reason(self, desk: Desk) -> None:
+        nowhere = move("Proposal", 2, deal_id="d-gone")
+        with pytest.raises(Rejected, match="d-gone"):
+            desk.crm.write(nowhere, {})
+        assert desk.crm.find(nowhere.key) is None
+
+    def test_an_objection_is_one_record_from_its_opening_to_its_end(self, desk: Desk) -> None:
+        write(desk.crm, objection())
+        assert desk.objections() == [("too expensive", True)]
+        closing = answer_to(objection())
+        desk.crm.write(closing, {objection().key: str(desk.crm.find(objection().key))})
+        assert desk.objections() == [("too expensive", False)]
+
+
+class HostedCrmSuite(CrmSuite):
+    """What a CRM must do that is reached over a line."""
+
+    @pytest.fixture
+    def desk(self) -> HostedDesk:
+        raise NotImplementedError("the inheriting class gives a CRM that holds FACTS")
+
+    def test_its_facts_are_pulled_and_then_only_what_changed(self, desk: HostedDesk) -> None:
+        parts = list(desk.crm.pull(None))
+        assert _all_of(parts) == set(FACTS)
+        assert _all_of(list(desk.crm.pull(parts[-1].cursor))) == set()
+
+    def test_a_refused_record_says_why_and_nothing_is_applied(self, desk: HostedDesk) -> None:
+        desk.fail_next("rejected")
+        with pytest.raises(Rejected) as caught:
+            desk.crm.write(log("a-1"), {})
+        assert str(caught.value)
+        assert desk.activities() == []
+        assert desk.crm.find("log:a-1") is None
+
+    def test_the_rest_goes_on_after_a_refused_record(self, desk: HostedDesk) -> None:
+        desk.fail_next("rejected")
+        with pytest.raises(Rejected):
+            desk.crm.write(log("a-1"), {})
+        write(desk.crm, log("a-2"))
+        assert desk.activities() == [("About a-2", ("d-1",))]
+
+    def test_a_busy_crm_says_when_to_come_back_and_applies_nothing(self, desk: HostedDesk) -> None:
+        desk.fail_next("busy", after=7)
+        with pytest.raises(Retry) as caught:
+            desk.crm.write(log("a-1"), {})
+        assert not isinstance(caught.value, OutcomeUnknown)
+        assert caught.value.after == 7
+        assert desk.activities() == []
+        write(desk.crm, log("a-1"))
+        assert desk.activities() == [("About a-1", ("d-1",))]
+
+    def test_when_the_answer_is_lost_the_look_up_tells_that_it_was_applied(self, desk: HostedDesk) -> None:
+        desk.fail_next("lost")
+        with pytest.raises(OutcomeUnknown):
+            desk.crm.write(log("a-1"), {})
+        assert desk.crm.find("log:a-1")
+        assert desk.activities() == [("About a-1", ("d-1",))]
+
+    def test_when_the_crm_breaks_down_the_look_up_tells_that_nothing_was_applied(self, desk: HostedDesk) -> None:
+        desk.fail_next("broken")
+        with pytest.raises(OutcomeUnknown):
+            desk.crm.write(log("a-1"), {})
+        assert desk.crm.find("log:a-1") is None
+        assert desk.activities() == []
+
+    def test_twice_without_a_look_up_makes_two(self, desk: HostedDesk) -> None:
+        """So the outbox asks `find` after an unknown outcome; no hosted CRM does it for us."""
+        first, second = desk.crm.write(log("a-1"), {}), desk.crm.write(log("a-1"), {})
+        assert first != second
+        assert len(desk.activities()) == 2
+
+
+def _all_of(parts: list[Facts]) -> set[object]:
+    return {
+        fact for part in parts for fact in (*part.reps, *part.pipelines, *part.companies, *part.contacts, *part.deals)
+    }
