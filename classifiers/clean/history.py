@@ -52,7 +52,9 @@ def head_at(page: Page, at: int) -> Head | None:
     end = _headers_end(page, at, announced=_ruled(page, at))
     if end:
         return Head("headers", page.starts[_with_rule(page, at)], end)
-    return _attribution(page, at)
+    if line[0].isdigit() or (page.colon_near[at] and not is_rule(line)):
+        return _attribution(page, at)
+    return None
 
 
 def marker_of(line: str) -> Literal["original", "forwarded"] | None:

@@ -11,6 +11,8 @@ LONG_LINE = 600  # what introduces old text is short: nothing is looked for beyo
 
 # "AB> text": the initials that some programs put before the mark
 _INITIALS = re.compile(r"[A-Z][A-Za-z]{0,2}>(?: |$)")
+_INTRODUCTION_ENDS = ":：-*_>"
+_INTRODUCTION_LINES = 6  # with an empty line or two in between
 _WRAPPED_WIDTH = 60  # a quoted line this long may have lost its last words to a line without a mark
 _REST_WIDTH = 30
 
@@ -33,6 +35,7 @@ class Page:
     starts: list[int]  # one more than there are lines: the last is len(text)
     said: list[str]  # stripped; "" where a reader sees nothing
     quoted: list[bool]  # marked as quoted, by a sign in front or by the HTML
+    colon_near: list[bool]  # this line or one of the next few ends as introductions do
 
     def __len__(self) -> int:
         return len(self.said)
@@ -65,7 +68,19 @@ def page_of(text: str, cuts: Sequence[Cut]) -> Page:
                 said[at] = ""
                 quoted[at] = False
     _take_in_wrapped(said, quoted)
-    return Page(text, starts, said, quoted)
+    return Page(text, starts, said, quoted, _colon_near(said))
+
+
+def _colon_near(said: list[str]) -> list[bool]:
+    near, left = [False] * len(said), 0
+    for at in range(len(said) - 1, -1, -1):
+        line = said[at]
+        if line and line[-1] in _INTRODUCTION_ENDS:
+            left = _INTRODUCTION_LINES
+        if left:
+            near[at] = True
+            left -= 1
+    return near
 
 
 def _lines_inside(cut: Cut, starts: list[int], said: list[str]) -> Iterator[int]:
