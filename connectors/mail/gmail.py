@@ -124,9 +124,10 @@ class GmailMailbox:
     def check(self) -> list[Finding]:
         names = self._label_names()
         self._rules(names)
+        profile = self._call(self._users().getProfile(userId="me")) or {}
         return [
             Finding(level="ok", text=f"Gmail lets us read {self._options.user}: {len(names)} labels, read-only"),
-            *self._whose_it_is(),
+            *_not_theirs(profile, self._options.user),
             *_unknown_exclusions(names, self._scope),
         ]
 
@@ -287,6 +288,8 @@ class GmailMailbox:
         """The id of now. A server without profiles tells it beside the history of its newest letter."""
         profile = self._call(self._users().getProfile(userId="me"))
         if profile is not None:
+            for wrong in _not_theirs(profile, self._options.user):
+                raise NeedsHuman(f"{wrong.text}: set {wrong.suggest}, or connect {self.name} again")
             return str(profile["historyId"])
         newest = (self._call(self._messages().list(userId="me", maxResults=1)) or {}).get("messages")
         start = "1"
@@ -305,22 +308,12 @@ class GmailMailbox:
         missing = [name for name in self._options.labels if name.casefold() not in ids]
         if missing:
             raise NeedsHuman(f"{self._options.user} has no label {missing[0]!r}: correct `labels` of {self.name}")
-        rules = [(name, f"folder {name}") for name in self._scope.exclude_folders]
-        rules += [(name, f"label {name}") for name in self._scope.exclude_labels]
         return _Rules(
             known=frozenset(names),
-            excluded={ids[name.casefold()]: rule for name, rule in rules if name.casefold() in ids},
+            excluded=_excluded(names, self._scope),
             wanted=frozenset(ids[name.casefold()] for name in self._options.labels),
             since=_milliseconds(self._scope.since, 0),
         )
-
-    def _whose_it_is(self) -> list[Finding]:
-        profile = self._call(self._users().getProfile(userId="me")) or {}
-        theirs = str(profile.get("emailAddress", self._options.user))
-        if theirs.casefold() == self._options.user.casefold():
-            return []
-        text = f"the credentials open the mailbox of {theirs}, not of {self._options.user}"
-        return [Finding(level="problem", text=text, suggest=f'user = "{theirs}"')]
 
     def _messages(self) -> Any:
         return self._users().messages()
@@ -328,7 +321,9 @@ class GmailMailbox:
     def _users(self) -> Any:
         if self._service is None:
             grant = _grant(self._options)
-            channel = google_auth_httplib2.AuthorizedHttp(grant, http=httplib2.Http(timeout=TIMEOUT))
+            line = httplib2.Http(timeout=TIMEOUT)
+            line.follow_redirects = False  # the token is for Gmail and for nobody whom it might name
+            channel = google_auth_httplib2.AuthorizedHttp(grant, http=line)
             where = {"api_endpoint": self._options.endpoint} if self._options.endpoint else None
             self._service = build(
                 "gmail", "v1", http=channel, client_options=where, static_discovery=True, cache_discovery=False
@@ -421,6 +416,29 @@ def _reason(content: bytes) -> str:
         return str(error["errors"][0]["reason"] if error.get("errors") else error.get("status", ""))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return ""
+
+
+def _excluded(names: Mapping[str, str], scope: Scope) -> dict[str, str]:
+    """Label id -> the rule that bars it; what bars a label bars those below it ("Private/Family")."""
+    barred = {name.casefold(): f"folder {name}" for name in scope.exclude_folders}
+    barred |= {name.casefold(): f"label {name}" for name in scope.exclude_labels}
+    found: dict[str, str] = {}
+    for label, name in names.items():
+        parts = name.casefold().split("/")
+        upward = ("/".join(parts[:depth]) for depth in range(len(parts), 0, -1))
+        rule = next((barred[above] for above in upward if above in barred), "")
+        if rule:
+            found[label] = rule
+    return found
+
+
+def _not_theirs(profile: Mapping[str, Any], user: str) -> list[Finding]:
+    """A problem if this is another user's mailbox: its letters would be booked to the wrong rep."""
+    theirs = str(profile.get("emailAddress", user))
+    if theirs.casefold() == user.casefold():
+        return []
+    text = f"the credentials open the mailbox of {theirs}, not of {user}"
+    return [Finding(level="problem", text=text, suggest=f'user = "{theirs}"')]
 
 
 def _unknown_exclusions(names: Mapping[str, str], scope: Scope) -> list[Finding]:

@@ -277,6 +277,13 @@ def test_a_letter_under_an_excluded_label_is_never_fetched(google: Front, gmail:
     assert all(open_letter in asked for asked in fetched)
 
 
+def test_what_lies_below_an_excluded_label_is_excluded_too(gmail: GmailServer, opened: Opened) -> None:
+    below = deliver(gmail, 1, "Private/Family")
+    beside = deliver(gmail, 2, "Privateers")
+    seen = items(list(opened(Scope(since=SINCE, exclude_folders=("private",))).fetch(None)))
+    assert [(item.ref, item.excluded) for item in seen] == [(below, "folder private"), (beside, "")]
+
+
 def test_a_label_that_the_rep_sets_later_keeps_the_letter_out_from_then_on(gmail: GmailServer, opened: Opened) -> None:
     letters = [deliver(gmail, number) for number in (1, 2)]
     gmail.label("no-crm")
@@ -320,6 +327,13 @@ def test_check_says_what_it_sees(google: Front, gmail: GmailServer, opened: Open
     google.answer("/profile", 200, {"emailAddress": "boris@vendor.example", "historyId": "1"})
     found = opened(endpoint=google.url).check()
     assert [(finding.level, finding.suggest) for finding in found[1:]] == [("problem", 'user = "boris@vendor.example"')]
+
+
+def test_another_users_mailbox_is_not_read_in_this_ones_name(google: Front, opened: Opened) -> None:
+    google.answer("/profile", 200, {"emailAddress": "boris@vendor.example", "historyId": "1"})
+    with pytest.raises(NeedsHuman, match=r"boris@vendor\.example"):
+        list(opened(endpoint=google.url).fetch(None))
+    assert not any("/messages" in asked for asked in google.asked)
 
 
 def test_the_newest_headers_show_under_which_name_gmail_verifies_senders(gmail: GmailServer, opened: Opened) -> None:
@@ -408,6 +422,16 @@ def test_a_google_that_says_no_needs_a_human(google: Front, opened: Opened, stat
     google.refuse("/messages", status, reason)
     with pytest.raises(NeedsHuman, match=USER):
         list(opened(endpoint=google.url).fetch(None))
+
+
+def test_a_google_that_points_elsewhere_does_not_get_the_token_sent_there(
+    google: Front, gmail: GmailServer, opened: Opened
+) -> None:
+    with front(gmail) as elsewhere:
+        google.answer("/messages", 302, Location=f"{elsewhere.url}/gmail/v1/users/me/messages")
+        with pytest.raises(NeedsHuman, match="302"):
+            list(opened(endpoint=google.url).fetch(None))
+        assert elsewhere.asked == []
 
 
 def test_a_broken_answer_or_a_broken_line_is_tried_again(google: Front, gmail: GmailServer, opened: Opened) -> None:
