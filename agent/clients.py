@@ -116,10 +116,12 @@ class Directory:
             if contact.company_id:
                 join(node, f"company:{contact.company_id}")
         for deal in self.deals.values():
-            node = f"company:{deal.company_id}" if deal.company_id else f"deal:{deal.id}"
+            if deal.company_id:
+                join(f"deal:{deal.id}", f"company:{deal.company_id}")
             for contact_id in deal.contact_ids:
                 if contact_id in self.contacts:
-                    join(node, f"contact:{contact_id}")
+                    join(f"deal:{deal.id}", f"contact:{contact_id}")
+            root(f"deal:{deal.id}")
         for node in list(parent):
             self._group[node] = root(node)
             self._members[root(node)].append(node)
@@ -144,12 +146,9 @@ class Directory:
             domain = domain.partition(".")[2]
         return Identity((), (), "")
 
-    def client_of_company(self, company_id: str) -> str:
-        return self._group.get(f"company:{company_id}", f"company:{company_id}")
-
-    def client_of_deal(self, deal: Deal) -> str:
-        node = f"company:{deal.company_id}" if deal.company_id else f"deal:{deal.id}"
-        return self._group.get(node, node)
+    def client_of(self, node: str) -> str | None:
+        """The client of "company:ID", "contact:ID" or "deal:ID"."""
+        return self._group.get(node)
 
     def clients_of(self, email: str) -> set[str]:
         """The clients to whose history an address belongs; empty for a stranger."""
@@ -164,16 +163,18 @@ class Directory:
         for length in range(1, 6):
             for start in range(len(words) - length + 1):
                 for company_id in self._names.get(" ".join(words[start : start + length]), ()):
-                    found.add(self.client_of_company(company_id))
+                    found.add(self._group[f"company:{company_id}"])
         return found
 
     def members(self, client: str) -> tuple[list[Company], list[Contact], list[Deal]]:
         """The companies, contacts and deals that are folded together under this client."""
-        nodes = set(self._members.get(client, ()))
-        companies = [c for c in self.companies.values() if f"company:{c.id}" in nodes]
-        contacts = [c for c in self.contacts.values() if f"contact:{c.id}" in nodes]
-        deals = [d for d in self.deals.values() if self.client_of_deal(d) == client]
-        return companies, contacts, deals
+        by_kind: dict[str, list[str]] = {"company": [], "contact": [], "deal": []}
+        for node in self._members.get(client, ()):
+            kind, _, row_id = node.partition(":")
+            by_kind[kind].append(row_id)
+        companies = [self.companies[i] for i in sorted(by_kind["company"]) if i in self.companies]
+        contacts = [self.contacts[i] for i in sorted(by_kind["contact"])]
+        return companies, contacts, [self.deals[i] for i in sorted(by_kind["deal"])]
 
 
 # legal forms say nothing about which company it is
@@ -193,6 +194,16 @@ def stranger(email: str) -> str:
     """The client key of an address that the CRM does not know."""
     domain = domain_of(email)
     return STRANGER + (without_tag(email) if domain in free_mail_domains() else registrable(domain))
+
+
+def changed_nodes(before: Directory, after: Directory) -> set[str]:
+    """What is new, gone or different between two states of the CRM, as "company:ID", "contact:ID", "deal:ID"."""
+    tables = (
+        ("company", before.companies, after.companies),
+        ("contact", before.contacts, after.contacts),
+        ("deal", before.deals, after.deals),
+    )
+    return {f"{kind}:{i}" for kind, old, new in tables for i in old.keys() | new.keys() if old.get(i) != new.get(i)}
 
 
 def clients_of_people(directory: Directory, outside: Sequence[str]) -> tuple[set[str], set[str]]:

@@ -136,7 +136,7 @@ class _Folding:
     def person_moved(self, deal_id: str, event: StageEvent) -> None:
         """A person's move wins, forwards and backwards; what was proposed before is settled by it."""
         deal = self.deals[deal_id]
-        deal.enter(event.stage)
+        deal.enter(event.stage, event.date)
         deal.proposed.clear()
         self._pass_objections(deal, event.date, f"moved by hand to {event.stage}")
 
@@ -250,7 +250,7 @@ class _Folding:
         if why:
             deal.proposed.add(target.name)
         else:
-            deal.enter(target.name)
+            deal.enter(target.name, seen.at)
             self._pass_objections(deal, seen.at, f"the deal reached {target.name}")
 
     def _pass_objections(self, deal: Progress, at: datetime, why: str) -> None:

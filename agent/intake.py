@@ -123,7 +123,7 @@ def prepare_event(item: Item, house: House, window: tuple[datetime, datetime], t
         return _excluded(item, item.excluded)
     parsed = ical.parse(item.raw, window, tz)
     if house.private_events and any(meeting.private for meeting in parsed.meetings):
-        return _excluded(item, "private event")
+        return _excluded(item, "private")
     addresses = {email for meeting in parsed.meetings for _, email in _attendance(meeting, owner)}
     if rule := _exclusion(addresses, house):
         return _excluded(item, rule)

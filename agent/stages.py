@@ -6,6 +6,7 @@ client takes the talk up again; a lost deal that comes back starts at the stage 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from agent.match import DealThen
 from agent.model import MILESTONES, Direction, MilestoneRead, Pipeline, Stage
@@ -40,9 +41,14 @@ class Progress:
         """The place of a stage in its funnel; -1 for one that is not listed."""
         return next((place for place, s in enumerate(self.pipeline.stages) if s.name == name), -1)
 
-    def enter(self, name: str) -> None:
-        if self.named(name).kind == "hold" and self.current.kind != "hold":
+    def enter(self, name: str, at: datetime) -> None:
+        kind = self.named(name).kind
+        if kind == "hold" and self.current.kind != "hold":
             self.before_hold = self.stage
+        if kind in ("won", "lost"):
+            self.then.closed_at = at
+        elif self.then.closed_at is not None and self.then.closed_at <= at:  # it has come back
+            self.then.closed_at = None
         self.entries[name] = self.entries.get(name, 0) + 1
         self.stage = name
         self.proposed = {s for s in self.proposed if self.rank(s) > self.rank(name)}

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
-from agent.clients import STRANGER, Directory, clients_of_people
+from agent.clients import STRANGER, Directory, changed_nodes, clients_of_people, domain_of, free_mail_domains
 from agent.history import NO_READING, Answer, Seen
-from agent.intake import House, letter_of
+from agent.intake import House, keyed_hash, letter_of
 from agent.model import History, Letter, Link, Meeting, Message, Reading
-from agent.store.ledger import chunks, record_of
+from agent.store.ledger import chunks, record_of, want_again
 from agent.store.tables import (
     activity,
     answer,
@@ -94,6 +94,56 @@ def _write_membership(tx: Connection, wanted: Mapping[int, set[str]]) -> set[int
     return changed
 
 
+def regroup(tx: Connection, before: Directory, after: Directory, house: House) -> None:
+    """People, companies or deals have changed: settle again whose the activities are, and fold who is concerned."""
+    nodes = changed_nodes(before, after)
+    if not nodes:
+        return
+    clients = {c for d in (before, after) for node in nodes if (c := d.client_of(node))}
+    addresses, domains = _addresses(before, nodes) | _addresses(after, nodes), set[str]()
+    for d in (before, after):
+        domains |= {x for i, c in d.companies.items() if f"company:{i}" in nodes for x in c.domains}
+    domains |= {domain_of(a) for a in addresses} - free_mail_domains()
+    threads = _threads_of_clients(tx, clients) | threads_touched_by(tx, addresses, domains)
+    if any(node.startswith("company:") for node in nodes):
+        threads |= _threads_of_unknown_meetings(tx)
+    assign(tx, after, house, threads)
+    mark_dirty(tx, {c for c in clients if c in _known(after, clients)} | _clients_of_threads(tx, threads))
+    hashed = [{keyed_hash(x, house.hash_key) for x in values} for values in (addresses, domains)]
+    want_again(tx, hashed[0], hashed[1])
+
+
+def _known(people: Directory, clients: Collection[str]) -> set[str]:
+    return {c for c in clients if people.client_of(c) == c}
+
+
+def _addresses(people: Directory, nodes: Collection[str]) -> set[str]:
+    return {email for i, c in people.contacts.items() if f"contact:{i}" in nodes for email in c.emails}
+
+
+def _threads_of_clients(tx: Connection, clients: Collection[str]) -> set[int]:
+    found: set[int] = set()
+    for part in chunks(sorted(clients)):
+        found |= set(tx.scalars(select(activity.c.thread).join(membership).where(membership.c.client.in_(part))))
+    return found
+
+
+def _threads_of_unknown_meetings(tx: Connection) -> set[int]:
+    query = (
+        select(activity.c.thread)
+        .join(membership)
+        .where(activity.c.kind == "meeting", membership.c.client.startswith(STRANGER, autoescape=True))
+    )
+    return set(tx.scalars(query))
+
+
+def _clients_of_threads(tx: Connection, threads: Collection[int]) -> set[str]:
+    found: set[str] = set()
+    for part in chunks(sorted(threads)):
+        found |= set(tx.scalars(select(membership.c.client).join(activity).where(activity.c.thread.in_(part))))
+    return found
+
+
 def clients_of_activities(tx: Connection, activity_ids: Iterable[int]) -> set[str]:
     found: set[str] = set()
     for part in chunks(sorted(activity_ids)):
@@ -109,10 +159,6 @@ def threads_touched_by(tx: Connection, addresses: Collection[str], domains: Coll
             query = select(activity.c.thread).join(participant).where(column.in_(part)).distinct()
             found |= set(tx.scalars(query))
     return found
-
-
-def all_threads(tx: Connection) -> set[int]:
-    return set(tx.scalars(select(activity.c.thread).where(activity.c.skipped == "").distinct()))
 
 
 # -- what waits ---------------------------------------------------------------------------------------------------
@@ -180,11 +226,11 @@ def save_readings(tx: Connection, read: Sequence[tuple[int, str, Reading]]) -> N
     mark_dirty(tx, clients_of_activities(tx, ids))
 
 
-def next_to_fold(tx: Connection, now: datetime, limit: int) -> list[str]:
-    """Clients that wait for a fold, new mail first; those for whom time has come are among them."""
-    due = set(tx.scalars(select(history.c.client).where(history.c.due_at <= now)))
-    mark_dirty(tx, due)
-    return list(tx.scalars(select(dirty.c.client).order_by(dirty.c.fresh.desc(), dirty.c.client).limit(limit)))
+def next_to_fold(tx: Connection, now: datetime, limit: int, *, fresh_only: bool = False) -> list[str]:
+    """Clients that wait for a fold, new mail first; those for whom a time has come are among them."""
+    mark_dirty(tx, set(tx.scalars(select(history.c.client).where(history.c.due_at <= now))))
+    query = select(dirty.c.client).order_by(dirty.c.fresh.desc(), dirty.c.client).limit(limit)
+    return list(tx.scalars(query.where(dirty.c.fresh) if fresh_only else query))
 
 
 # -- what the fold is given, and what it said ---------------------------------------------------------------------

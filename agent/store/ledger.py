@@ -1,18 +1,31 @@
 """The ledger's room: items and their activities go in here, each batch in the transaction that moves the cursor."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from agent.intake import Entry, Prepared
+from agent.intake import Entry, Prepared, keyed_hash
 from agent.model import Meeting, Message
-from agent.store.tables import activity, ledger, participant, quarantine, sighting, thread_member
+from agent.store.tables import (
+    activity,
+    again,
+    ledger,
+    link,
+    membership,
+    participant,
+    quarantine,
+    reading,
+    sighting,
+    thread_member,
+    to_read,
+)
 from agent.words import words
 
 CHUNK = 500  # values in one IN (...)
+BY_FOLD = ("private", "vendor", "recruit", "newsletter")  # reasons that a later contact puts in question
 VERIFIED_RANK = {"sent": 3, "authenticated": 2, "unknown": 1, "failed": 0}
 
 
@@ -354,6 +367,75 @@ def _mark_without_sighting(tx: Connection, activity_ids: Sequence[int], now: dat
         tx.execute(update(activity).where(activity.c.id.in_(lost), activity.c.gone_at.is_(None)).values(gone_at=now))
         gone |= lost
     return gone
+
+
+def count_present(tx: Connection, source: str) -> int:
+    """How many of a source's items stand, as far as we know."""
+    query = select(func.count()).where(ledger.c.source == source, ledger.c.gone_at.is_(None))
+    return tx.scalar(query) or 0
+
+
+# -- fetching once more, and forgetting ---------------------------------------------------------------------------
+
+
+def to_fetch_again(tx: Connection, source: str) -> list[str]:
+    """Refs of items that were let go and are wanted after all."""
+    query = select(ledger.c.ref).join(again).where(ledger.c.source == source).order_by(ledger.c.id)
+    return list(tx.scalars(query))
+
+
+def fetched_again(tx: Connection, source: str, refs: Iterable[str]) -> None:
+    rows = [k.id for k in known(tx, source, refs).values()]
+    for part in chunks(rows):
+        tx.execute(delete(again).where(again.c.ledger_id.in_(part)))
+
+
+def want_again(tx: Connection, addresses: Collection[str], domains: Collection[str]) -> None:
+    """Somebody became known: what was skipped of him, by his keyed hashes, is fetched again from its source."""
+    found: set[int] = set()
+    for column, values in ((participant.c.address, addresses), (participant.c.domain, domains)):
+        for part in chunks(sorted(values)):
+            query = (
+                select(sighting.c.ledger_id)
+                .join(participant, participant.c.activity_id == sighting.c.activity_id)
+                .join(activity, activity.c.id == sighting.c.activity_id)
+                .where(column.in_(part), activity.c.skipped.in_(BY_FOLD))
+            )
+            found |= set(tx.scalars(query))
+    standing = set(tx.scalars(select(again.c.ledger_id)))
+    rows = [{"ledger_id": i} for i in sorted(found - standing)]
+    if rows:
+        tx.execute(insert(again), rows)
+
+
+def let_go(tx: Connection, skipped: Mapping[str, str], hash_key: bytes) -> None:
+    """Keep nothing of these activities but identity, time, reason and keyed hashes. `skipped`: key -> reason."""
+    for part in chunks(skipped):
+        query = select(activity.c.id, activity.c.key, activity.c.content).where(activity.c.key.in_(part))
+        for row in list(tx.execute(query)):
+            values = {"skipped": skipped[row.key], "record": None, "content": ""}
+            tx.execute(update(activity).where(activity.c.id == row.id).values(**values))
+            _hash_participants(tx, row.id, hash_key)
+            for table in (membership, link, to_read):
+                tx.execute(delete(table).where(table.c.activity_id == row.id))
+            if row.content and not tx.scalar(select(activity.c.id).where(activity.c.content == row.content).limit(1)):
+                tx.execute(delete(reading).where(reading.c.content == row.content))
+
+
+def _hash_participants(tx: Connection, activity_id: int, hash_key: bytes) -> None:
+    rows = list(tx.execute(select(participant).where(participant.c.activity_id == activity_id)))
+    tx.execute(delete(participant).where(participant.c.activity_id == activity_id))
+    hashed = [
+        {
+            "activity_id": activity_id,
+            "role": r.role,
+            "address": keyed_hash(r.address, hash_key),
+            "domain": keyed_hash(r.domain, hash_key),
+        }
+        for r in rows
+    ]
+    if hashed:
+        tx.execute(insert(participant), hashed)
 
 
 def record_of(kind: str, record: str) -> Message | Meeting:

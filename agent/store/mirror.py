@@ -5,11 +5,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+import msgspec
+from sqlalchemy import Connection, Select, Table, delete, insert, select, update
 
 from agent.clients import Directory
 from agent.model import Company, Contact, Deal, Rep, StageEvent
+from agent.store import sources
 from agent.store.tables import company, contact, deal, pipeline, rep, stage_event
+from connectors.base import Facts
 
 
 def directory(tx: Connection) -> Directory:
@@ -17,18 +20,27 @@ def directory(tx: Connection) -> Directory:
     return Directory.of(companies(tx), contacts(tx), deals(tx))
 
 
+def revision(tx: Connection) -> str:
+    """Changes whenever the mirror does."""
+    return sources.settings(tx).get("mirror_revision", "0")
+
+
+def touch(tx: Connection) -> None:
+    sources.set_setting(tx, "mirror_revision", str(int(revision(tx)) + 1))
+
+
 def reps(tx: Connection) -> list[Rep]:
     return [Rep(id=r.id, name=r.name, email=r.email, tz=r.tz) for r in tx.execute(select(rep).order_by(rep.c.id))]
 
 
-def companies(tx: Connection) -> list[Company]:
+def companies(tx: Connection, row_id: str | None = None) -> list[Company]:
     return [
         Company(id=r.id, name=r.name, domains=tuple(r.domains), language=r.language, created_by=r.created_by)
-        for r in tx.execute(select(company).order_by(company.c.id))
+        for r in tx.execute(_rows(company, row_id))
     ]
 
 
-def contacts(tx: Connection) -> list[Contact]:
+def contacts(tx: Connection, row_id: str | None = None) -> list[Contact]:
     return [
         Contact(
             id=r.id,
@@ -38,17 +50,28 @@ def contacts(tx: Connection) -> list[Contact]:
             title=r.title,
             created_by=r.created_by,
         )
-        for r in tx.execute(select(contact).order_by(contact.c.id))
+        for r in tx.execute(_rows(contact, row_id))
     ]
 
 
-def deals(tx: Connection) -> list[Deal]:
-    """Deals with the stages that people gave them; our own moves are not among their events."""
+def deals(tx: Connection, row_id: str | None = None) -> list[Deal]:
+    """Deals as people left them: our own moves are not among their events, and do not close them."""
     events: dict[str, list[StageEvent]] = defaultdict(list)
     by_people = select(stage_event).where(stage_event.c.by != "agent").order_by(stage_event.c.date, stage_event.c.id)
-    for r in tx.execute(by_people):
+    for r in tx.execute(by_people if row_id is None else by_people.where(stage_event.c.deal_id == row_id)):
         events[r.deal_id].append(StageEvent(stage=r.stage, date=r.date, by=r.by))
-    return [_deal(r, tuple(events[r.id])) for r in tx.execute(select(deal).order_by(deal.c.id))]
+    return [_deal(r, tuple(events[r.id])) for r in tx.execute(_rows(deal, row_id))]
+
+
+def deals_as_they_stand(tx: Connection) -> list[Deal]:
+    """Deals with our own moves and closings in them."""
+    closed = {r.id: r.closed_at for r in tx.execute(select(deal.c.id, deal.c.closed_at))}
+    return [msgspec.structs.replace(d, closed_at=closed[d.id]) for d in deals(tx)]
+
+
+def _rows(table: Table, row_id: str | None) -> Select[Any]:
+    query = select(table).order_by(table.c.id)
+    return query if row_id is None else query.where(table.c.id == row_id)
 
 
 def _deal(r: Any, events: tuple[StageEvent, ...]) -> Deal:
@@ -62,7 +85,7 @@ def _deal(r: Any, events: tuple[StageEvent, ...]) -> Deal:
         stage=r.stage,
         status=r.status,
         created_at=r.created_at,
-        closed_at=r.closed_at,
+        closed_at=None if r.closed_by == "agent" else r.closed_at,
         amount=r.amount,
         currency=r.currency,
         external_numbers=tuple(r.external_numbers),
@@ -72,6 +95,7 @@ def _deal(r: Any, events: tuple[StageEvent, ...]) -> Deal:
 
 
 def put_reps(tx: Connection, rows: Iterable[Rep]) -> None:
+    touch(tx)
     for r in rows:
         _put(tx, rep, r.id, {"id": r.id, "name": r.name, "email": r.email.lower(), "tz": r.tz})
 
@@ -87,18 +111,21 @@ def pipelines(tx: Connection) -> dict[str, list[str]]:
 
 
 def put_companies(tx: Connection, rows: Iterable[Company]) -> None:
+    touch(tx)
     for c in rows:
         values = {"id": c.id, "name": c.name, "domains": [d.lower() for d in c.domains], "language": c.language}
         _put(tx, company, c.id, values | {"created_by": c.created_by})
 
 
 def put_contacts(tx: Connection, rows: Iterable[Contact]) -> None:
+    touch(tx)
     for c in rows:
         values = {"id": c.id, "name": c.name, "emails": [e.lower() for e in c.emails], "company_id": c.company_id}
         _put(tx, contact, c.id, values | {"title": c.title, "created_by": c.created_by})
 
 
 def put_deal(tx: Connection, d: Deal) -> None:
+    touch(tx)
     values = {
         "id": d.id,
         "name": d.name,
@@ -110,6 +137,7 @@ def put_deal(tx: Connection, d: Deal) -> None:
         "status": d.status,
         "created_at": d.created_at,
         "closed_at": d.closed_at,
+        "closed_by": "import" if d.closed_at else None,
         "amount": d.amount,
         "currency": d.currency,
         "external_numbers": list(d.external_numbers),
@@ -129,11 +157,26 @@ def add_stage_event(
     evidence: str | None = None,
     quote: str | None = None,
 ) -> None:
+    if by != "agent":
+        touch(tx)
     tx.execute(
         insert(stage_event).values(
             deal_id=deal_id, stage=stage, date=date, by=by, change=change, evidence=evidence, quote=quote
         )
     )
+
+
+def put_facts(tx: Connection, facts: Facts) -> None:
+    """What a hosted CRM told of itself; the stages that its people gave become events."""
+    put_reps(tx, facts.reps)
+    put_pipelines(tx, [(p.name, [s.name for s in p.stages]) for p in facts.pipelines])
+    put_companies(tx, facts.companies)
+    put_contacts(tx, facts.contacts)
+    for d in facts.deals:
+        put_deal(tx, d)
+        tx.execute(delete(stage_event).where(stage_event.c.deal_id == d.id, stage_event.c.by != "agent"))
+        for e in d.events:
+            add_stage_event(tx, d.id, e.stage, e.date, e.by)
 
 
 def _put(tx: Connection, table: Table, row_id: str, values: dict[str, Any]) -> None:

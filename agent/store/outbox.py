@@ -1,8 +1,8 @@
 """The outbox's room: changes that wait for the CRM, those whose outcome is unknown, and those that are written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 
@@ -66,28 +66,38 @@ def _sent(tx: Connection, query: object) -> list[Sent]:
 
 def ready(tx: Connection, now: datetime, limit: int) -> list[Waiting]:
     """Changes whose time has come and whose needs are written, oldest first; a change waits for nothing else."""
-    query = (
-        select(outbox)
-        .where(outbox.c.state.in_(("pending", "sending")), or_(outbox.c.next_try.is_(None), outbox.c.next_try <= now))
-        .order_by(outbox.c.seq)
-    )
     found: list[Waiting] = []
-    for row in tx.execute(query):
-        written = _written(tx, row.needs)
-        if len(written) < len(row.needs):
-            continue
-        change = Change(key=row.key, kind=row.kind, subject=row.subject, body=row.body, needs=tuple(row.needs))
-        found.append(Waiting(change, row.state == "sending", written))
-        if len(found) == limit:
-            break
+    after = 0
+    while len(found) < limit and (rows := _pending(tx, now, after, limit)):
+        after = rows[-1].seq
+        remote = _written(tx, {key for row in rows for key in row.needs})
+        for row in rows:
+            if all(key in remote for key in row.needs):
+                change = Change(key=row.key, kind=row.kind, subject=row.subject, body=row.body, needs=tuple(row.needs))
+                found.append(Waiting(change, row.state == "sending", {key: remote[key] for key in row.needs}))
     return found
 
 
-def _written(tx: Connection, keys: Sequence[str]) -> dict[str, str]:
-    if not keys:
-        return {}
-    query = select(outbox.c.key, outbox.c.remote_id).where(outbox.c.key.in_(keys), outbox.c.state == "written")
-    return {r.key: r.remote_id for r in tx.execute(query)}
+def _pending(tx: Connection, now: datetime, after: int, limit: int) -> list[Any]:
+    query = (
+        select(outbox)
+        .where(
+            outbox.c.seq > after,
+            outbox.c.state.in_(("pending", "sending")),
+            or_(outbox.c.next_try.is_(None), outbox.c.next_try <= now),
+        )
+        .order_by(outbox.c.seq)
+        .limit(limit)
+    )
+    return list(tx.execute(query))
+
+
+def _written(tx: Connection, keys: Iterable[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in chunks(sorted(keys)):
+        query = select(outbox.c.key, outbox.c.remote_id).where(outbox.c.key.in_(part), outbox.c.state == "written")
+        found.update({r.key: r.remote_id for r in tx.execute(query)})
+    return found
 
 
 def sending(tx: Connection, key: str) -> None:
@@ -119,3 +129,8 @@ def next_try(tx: Connection) -> datetime | None:
 def counts(tx: Connection) -> dict[str, int]:
     query = select(outbox.c.state, func.count().label("n")).group_by(outbox.c.state)
     return {row.state: row.n for row in tx.execute(query)}
+
+
+def tries(tx: Connection, key: str) -> int:
+    """How often a change was sent."""
+    return tx.scalar(select(outbox.c.tries).where(outbox.c.key == key)) or 0

@@ -73,6 +73,12 @@ quarantine = Table(
     Column("at", Instant, nullable=False),
 )
 
+again = Table(
+    "again",
+    metadata,
+    Column("ledger_id", ForeignKey("ledger.id", ondelete="CASCADE"), primary_key=True),  # to be fetched once more
+)
+
 source_state = Table(
     "source_state",
     metadata,
@@ -272,6 +278,7 @@ deal = Table(
     Column("status", String(10), nullable=False),
     Column("created_at", Instant),
     Column("closed_at", Instant),
+    Column("closed_by", String(10)),  # import, human, agent
     Column("amount", Float),
     Column("currency", String(10)),
     Column("external_numbers", JSON, nullable=False),

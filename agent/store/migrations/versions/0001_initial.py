@@ -109,6 +109,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=10), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=True),
         sa.Column("closed_at", sa.DateTime(), nullable=True),
+        sa.Column("closed_by", sa.String(length=10), nullable=True),
         sa.Column("amount", sa.Float(), nullable=True),
         sa.Column("currency", sa.String(length=10), nullable=True),
         sa.Column("external_numbers", sa.JSON(), nullable=False),
@@ -260,6 +261,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("mention", name=op.f("pk_thread_member")),
     )
     op.create_index(op.f("ix_thread_member_thread"), "thread_member", ["thread"], unique=False)
+    op.create_table(
+        "again",
+        sa.Column("ledger_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["ledger_id"], ["ledger.id"], name=op.f("fk_again_ledger_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("ledger_id", name=op.f("pk_again")),
+    )
     op.create_table(
         "link",
         sa.Column("client", sa.String(length=400), nullable=False),

@@ -1,0 +1,197 @@
+"""Collect one source into the ledger: fetch, prepare in a worker, store with the cursor in one transaction."""
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from agent.config import SourceConfig
+from agent.errors import CursorExpired, NeedsHuman, Retry
+from agent.flow import CALENDAR_AHEAD, Flow, Progress, open_source
+from agent.intake import House, Prepared
+from agent.store import histories, ledger, sources
+from agent.workers import Poison
+from classifiers import version
+from connectors.base import Batch, Item, Source
+
+FIRST_PAUSE = timedelta(seconds=30)  # before a source that failed is tried again
+LONGEST_PAUSE = timedelta(minutes=30)
+SUSPICIOUS = 10  # this many vanished at once, and at least half of all, wait for a second look
+
+
+def collect(flow: Flow, config: SourceConfig) -> int:
+    """Everything new of one source; returns the number of new or changed items.
+
+    A broken connection or a refused password is noted at the source, and nothing of it is lost: the cursor stands
+    where the last stored batch left it. Raises only what a defect of ours would raise.
+    """
+    with flow.store.transaction() as tx:
+        state = sources.begin(tx, config.name, config.start(flow.now()))
+        sources.save(tx, config.name, last_poll=flow.now())
+    source = open_source(flow.config, config, state.since, flow.now())
+    return collect_from(flow, config, source)
+
+
+def collect_from(flow: Flow, config: SourceConfig, source: Source) -> int:
+    count = 0
+    try:
+        count += take_up(flow, config, source, _wanted_again(flow, config))
+        for batch, first in _batches(flow, config, source):
+            count += _store_batch(flow, config, batch, backfill=first)
+            if flow.stopping():
+                return count
+    except Retry as error:
+        _note_failure(flow, config, str(error), error.after)
+    except NeedsHuman as error:
+        _note_failure(flow, config, str(error), LONGEST_PAUSE.total_seconds(), phase="needs a person")
+    else:
+        _note_success(flow, config)
+    finally:
+        source.close()
+    return count
+
+
+def _batches(flow: Flow, config: SourceConfig, source: Source) -> Iterator[tuple[Batch, bool]]:
+    """The source's batches, and whether they are its first import; an expired cursor begins a re-list."""
+    with flow.store.reading() as tx:
+        state = sources.state(tx, config.name)
+    first = state.phase != "following" and state.last_success is None
+    try:
+        for batch in source.fetch(state.cursor):
+            yield batch, first
+        return
+    except CursorExpired:
+        with flow.store.transaction() as tx:
+            # what stands already is recognized; the daily proof is due at once
+            sources.save(tx, config.name, cursor=None, phase="re-listing", last_proof=None)
+    for batch in source.fetch(None):
+        yield batch, False
+
+
+def _store_batch(flow: Flow, config: SourceConfig, batch: Batch, *, backfill: bool) -> int:
+    started = time.monotonic()
+    fresh = _unknown(flow, config, batch.items)
+    prepared, poisoned = _prepare(flow, config, fresh)
+    with flow.store.transaction() as tx:
+        if _is_suspicious(tx, config, batch):
+            return 0
+        _store(flow, tx, config, prepared, poisoned, fresh=not backfill)
+        histories.mark_dirty(tx, _clients_of_vanished(tx, config, batch, flow.now()))
+        rate = len(batch.items) / max(time.monotonic() - started, 1e-6)
+        sources.save(
+            tx,
+            config.name,
+            cursor=batch.cursor,
+            phase="importing" if backfill else "following",
+            done=batch.done,
+            total=batch.total,
+            rate=rate,
+        )
+    flow.tell(Progress("collect", config.name, batch.done, batch.total, rate))
+    return len(fresh)
+
+
+def take_up(flow: Flow, config: SourceConfig, source: Source, refs: Sequence[str]) -> int:
+    """Fetch and store these items: a proof found them missing, a person retries them, or they are wanted after all."""
+    count = 0
+    for start in range(0, len(refs), 50):
+        part = refs[start : start + 50]
+        items = list(source.get(part))
+        prepared, poisoned = _prepare(flow, config, items)
+        with flow.store.transaction() as tx:
+            _store(flow, tx, config, prepared, poisoned, fresh=False)
+            ledger.fetched_again(tx, config.name, part)
+        count += len(prepared)
+    return count
+
+
+def _wanted_again(flow: Flow, config: SourceConfig) -> list[str]:
+    with flow.store.reading() as tx:
+        return ledger.to_fetch_again(tx, config.name)
+
+
+def _unknown(flow: Flow, config: SourceConfig, items: Sequence[Item]) -> list[Item]:
+    """Items that are new, or calendar objects with other bytes than before."""
+    with flow.store.reading() as tx:
+        standing = ledger.known(tx, config.name, [i.ref for i in items])
+    return [i for i in items if (row := standing.get(i.ref)) is None or _changed(config, i, row)]
+
+
+def _changed(config: SourceConfig, item: Item, row: ledger.Known) -> bool:
+    if row.outcome == "quarantined":
+        return False  # a person retries it
+    if item.excluded or row.outcome == "excluded":
+        return bool(item.excluded) != (row.outcome == "excluded")
+    return config.what == "calendar" and hashlib.sha256(item.raw).hexdigest() != row.digest
+
+
+def _prepare(flow: Flow, config: SourceConfig, items: Sequence[Item]) -> tuple[list[Prepared], list[tuple[Item, str]]]:
+    """What the ledger stores, and the items that could not be read, each with its error."""
+    readable = [i for i in items if not i.problem]
+    poisoned = [(i, i.problem) for i in items if i.problem]
+    with flow.store.transaction() as tx:
+        house = flow.house(tx)
+        tz, owner = flow.zone_of(tx, config), flow.email_of(tx, config)
+        state = sources.state(tx, config.name)
+    if config.what == "mailbox":
+        answers = flow.parsers.run("agent.intake:prepare_letters", readable, house)
+    else:
+        window = (state.since, flow.now() + CALENDAR_AHEAD)
+        answers = flow.parsers.run("agent.intake:prepare_events", readable, house, window, tz, owner)
+    prepared = [a for a in answers if not isinstance(a, Poison)]
+    poisoned += [(i, a.error) for i, a in zip(readable, answers, strict=True) if isinstance(a, Poison)]
+    return prepared, poisoned
+
+
+def _store(
+    flow: Flow,
+    tx: Connection,
+    config: SourceConfig,
+    prepared: Sequence[Prepared],
+    poisoned: Sequence[tuple[Item, str]],
+    *,
+    fresh: bool,
+) -> None:
+    stored = ledger.store(tx, config.name, prepared, flow.now())
+    for item, error in poisoned:
+        ledger.put_in_quarantine(tx, config.name, item.ref, item.folder, item.uid, item.raw, error, flow.now())
+    house: House = flow.house(tx)
+    moved = histories.assign(tx, flow.people(tx), house, stored.threads)
+    histories.wait_for_reading(tx, stored.activities | moved, version(), fresh=fresh)
+
+
+def _clients_of_vanished(tx: Connection, config: SourceConfig, batch: Batch, now: datetime) -> set[str]:
+    if not batch.vanished:
+        return set()
+    return histories.clients_of_activities(tx, ledger.mark_gone(tx, config.name, batch.vanished, now))
+
+
+def _is_suspicious(tx: Connection, config: SourceConfig, batch: Batch) -> bool:
+    """Most of a source vanished at once: believe it only when the next look shows the same."""
+    standing = ledger.count_present(tx, config.name)
+    if len(batch.vanished) < SUSPICIOUS or 2 * len(batch.vanished) < standing:
+        sources.save(tx, config.name, suspicion=None)
+        return False
+    print_of_it = hashlib.sha256("\n".join(sorted(batch.vanished)).encode()).hexdigest()[:16]
+    if sources.state(tx, config.name).suspicion == print_of_it:
+        sources.save(tx, config.name, suspicion=None)
+        return False
+    sources.save(tx, config.name, suspicion=print_of_it)
+    raise Retry(f"{len(batch.vanished)} of {standing} items vanished at once; the next look decides")
+
+
+def _note_success(flow: Flow, config: SourceConfig) -> None:
+    values = {"last_success": flow.now(), "last_error": None, "next_try": None, "phase": "following"}
+    with flow.store.transaction() as tx:
+        sources.save(tx, config.name, **values)
+
+
+def _note_failure(flow: Flow, config: SourceConfig, error: str, after: float | None, phase: str | None = None) -> None:
+    with flow.store.transaction() as tx:
+        state = sources.state(tx, config.name)
+        before = (state.next_try - state.last_poll) if state.next_try and state.last_error else FIRST_PAUSE / 2
+        pause = timedelta(seconds=after) if after is not None else min(2 * before, LONGEST_PAUSE)
+        values = {"last_error": error, "next_try": flow.now() + pause} | ({"phase": phase} if phase else {})
+        sources.save(tx, config.name, **values)

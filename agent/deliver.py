@@ -1,0 +1,89 @@
+"""Deliver the outbox to the CRM: each change once, whatever dies when and whatever the CRM answers."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from agent.errors import NeedsHuman, OutcomeUnknown, Rejected, Retry
+from agent.flow import Flow, Progress
+from agent.store import outbox
+from agent.store.outbox import Waiting
+
+BATCH = 200
+PAUSE = timedelta(seconds=2)  # before a change that failed is tried again, doubled each time
+LONGEST_PAUSE = timedelta(minutes=10)
+
+
+class CrmUnreachable(Retry):
+    """The CRM takes nothing now; the changes wait where they are."""
+
+
+def deliver(flow: Flow) -> int:
+    """Write what waits; returns how many changes were written. Raises CrmUnreachable or NeedsHuman."""
+    written = 0
+    while not flow.stopping():
+        with flow.store.reading() as tx:
+            batch = outbox.ready(tx, flow.now(), BATCH)
+        if not batch:
+            break
+        written += _together(flow, batch) if flow.crm.transactional else _one_by_one(flow, batch)
+        flow.tell(Progress("deliver", done=written))
+    return written
+
+
+def _together(flow: Flow, batch: Sequence[Waiting]) -> int:
+    """The built-in CRM: change and outbox row in one transaction, so that neither is ever without the other."""
+    written = 0
+    with flow.store.transaction() as tx:
+        for waiting in batch:
+            key = waiting.change.key
+            try:
+                with tx.begin_nested():
+                    outbox.written(tx, key, flow.crm.write(waiting.change, waiting.remote), flow.now())
+                written += 1
+            except Rejected as error:
+                outbox.rejected(tx, key, str(error))
+    return written
+
+
+def _one_by_one(flow: Flow, batch: Sequence[Waiting]) -> int:
+    """A hosted CRM: say before each write that its outcome is unknown, and ask it when it stayed so."""
+    written = 0
+    for waiting in batch:
+        key = waiting.change.key
+        if flow.stopping():
+            break
+        try:
+            remote_id = flow.crm.find(key) if waiting.unknown else None
+            if remote_id is None:
+                with flow.store.transaction() as tx:
+                    outbox.sending(tx, key)
+                remote_id = flow.crm.write(waiting.change, waiting.remote)
+        except Rejected as error:
+            with flow.store.transaction() as tx:
+                outbox.rejected(tx, key, str(error))
+        except Retry as error:
+            with flow.store.transaction() as tx:
+                _put_off(tx, waiting, error, flow.now())
+            raise CrmUnreachable(str(error), error.after) from error
+        except NeedsHuman:
+            with flow.store.transaction() as tx:
+                outbox.later(tx, key, flow.now() + LONGEST_PAUSE, "waits for a person", unknown=waiting.unknown)
+            raise
+        else:
+            with flow.store.transaction() as tx:
+                outbox.written(tx, key, remote_id, flow.now())
+            written += 1
+    return written
+
+
+def _put_off(tx: Connection, waiting: Waiting, error: Retry, now: datetime) -> None:
+    pause = timedelta(seconds=error.after) if error.after is not None else _pause(tx, waiting)
+    unknown = waiting.unknown or isinstance(error, OutcomeUnknown)
+    outbox.later(tx, waiting.change.key, now + pause, str(error), unknown=unknown)
+
+
+def _pause(tx: Connection, waiting: Waiting) -> timedelta:
+    doubled: timedelta = PAUSE * 2 ** min(outbox.tries(tx, waiting.change.key), 20)
+    return min(doubled, LONGEST_PAUSE)

@@ -1,0 +1,125 @@
+"""What the steps of the flow share: the store, the sources, the CRM, the workers, the clock, and who we are."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Connection
+
+import connectors
+from agent.clients import Directory
+from agent.config import Config, SourceConfig
+from agent.intake import House
+from agent.model import Change, Pipeline
+from agent.store import Store, crm, mirror, sources
+from agent.workers import Workers
+from connectors.base import Crm, Scope, Source
+
+CALENDAR_AHEAD = timedelta(days=400)  # how far ahead the instances of a series are looked at
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a step tells whoever watches."""
+
+    step: str  # collect, read, fold, deliver
+    source: str = ""
+    done: int = 0
+    total: int | None = None
+    rate: float | None = None  # a second
+
+
+@dataclass
+class Flow:
+    """One running flow; whoever holds the lease has one."""
+
+    config: Config
+    store: Store
+    crm: Crm
+    parsers: Workers
+    readers: Workers
+    now: Callable[[], datetime] = utc_now
+    tell: Callable[[Progress], None] = lambda _: None
+    stopping: Callable[[], bool] = lambda: False
+    _people: tuple[str, Directory] | None = field(default=None, repr=False)
+
+    @cached_property
+    def pipelines(self) -> Mapping[str, Pipeline]:
+        return {p.name: p for p in self.config.pipelines}
+
+    def people(self, tx: Connection) -> Directory:
+        """Everybody in the CRM; loaded again only when the mirror has changed."""
+        revision = mirror.revision(tx)
+        if self._people is None or self._people[0] != revision:
+            self._people = (revision, mirror.directory(tx))
+        return self._people[1]
+
+    def house(self, tx: Connection) -> House:
+        """Who we are: domains, the reps' addresses, what is kept out."""
+        config = self.config
+        owners = [s.owner for s in config.sources if "@" in s.owner]
+        return House(
+            domains=tuple(config.organization.domains),
+            addresses=frozenset(owners) | {r.email for r in mirror.reps(tx)},
+            authserv_ids=tuple(config.organization.authserv_ids),
+            exclude_addresses=frozenset(config.exclude.addresses),
+            exclude_domains=tuple(config.exclude.domains),
+            private_events=config.exclude.private_events,
+            hash_key=sources.hash_key(tx),
+        )
+
+    def owners(self, tx: Connection) -> dict[str, str]:
+        """Source -> rep id; an owner that the CRM does not list stands for himself."""
+        by_email = {r.email: r.id for r in mirror.reps(tx)}
+        return {s.name: by_email.get(s.owner, s.owner) for s in self.config.sources}
+
+    def zone_of(self, tx: Connection, source: SourceConfig) -> str:
+        """The time zone of a source's owner: floating and all-day events are his."""
+        return next((r.tz for r in mirror.reps(tx) if source.owner in (r.id, r.email)), "UTC")
+
+    def email_of(self, tx: Connection, source: SourceConfig) -> str:
+        return next((r.email for r in mirror.reps(tx) if r.id == source.owner), source.owner)
+
+
+def open_source(config: Config, source: SourceConfig, since: datetime, now: datetime) -> Source:
+    """The connector of one source, with its scope."""
+    scope = Scope(
+        since=since,
+        until=now + CALENDAR_AHEAD if source.what == "calendar" else None,
+        exclude_folders=tuple(config.exclude.folders),
+        exclude_labels=tuple(config.exclude.labels),
+    )
+    made: Source = connectors.load(source.what, source.kind)(source.name, source.owner, source.options, scope)
+    return made
+
+
+def open_crm(config: Config, store: Store) -> Crm:
+    """The configured CRM; the built-in one is handed the functions that work on the store's own tables."""
+    kind = connectors.load("crm", config.crm.kind)
+    if not kind.transactional:
+        made: Crm = kind(config.crm.options)
+        return made
+    kinds = {(p.name, s.name): s.kind for p in config.pipelines for s in p.stages}
+
+    def apply(change: Change, _remote: Mapping[str, str]) -> str:
+        with store.transaction() as tx:
+            return crm.apply(tx, change, kinds)
+
+    def find(key: str) -> str | None:
+        with store.reading() as tx:
+            return crm.find(tx, key)
+
+    built_in: Crm = kind(config.crm.options, apply, find)
+    return built_in
+
+
+def named(all_sources: Sequence[SourceConfig], names: Sequence[str]) -> list[SourceConfig]:
+    """The sources of these names; all when none is named. KeyError for one that is not configured."""
+    known: dict[str, Any] = {s.name: s for s in all_sources}
+    return [known[n] for n in names] if names else list(all_sources)

@@ -1,0 +1,151 @@
+"""The story of dealscribe: what stands in mailboxes and calendars becomes the CRM's truth.
+
+pull     CRM      -> mirror      its facts: companies, contacts, deals, stages, who moved what
+collect  source   -> ledger      fetch, exclude, parse, settle what the item alone proves
+read     ledger   -> readings    new text once per content and version, in batches, in worker processes
+fold     client   -> history     links, stages, objections of one client, in the order of their own time
+deliver  history - written -> CRM   only the difference, through the outbox
+"""
+
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from agent.changes import difference, merged
+from agent.collect import collect
+from agent.config import SourceConfig
+from agent.deliver import deliver
+from agent.errors import CursorExpired
+from agent.flow import Flow, Progress
+from agent.history import Client, fold
+from agent.intake import House
+from agent.model import History, Link, Message, Reading
+from agent.store import histories, ledger, mirror, outbox, sources
+from agent.workers import Poison
+from classifiers import version
+
+READ_BATCH = 64  # letters read together
+FOLD_BATCH = 50  # clients folded in one transaction
+COLLECTORS = 8  # sources collected at the same time
+
+
+class Done(NamedTuple):
+    """What one run of the flow did."""
+
+    collected: int
+    written: int
+
+
+def sync(flow: Flow, wanted: Sequence[SourceConfig]) -> Done:
+    """The whole story once, for these sources. Raises Retry or NeedsHuman when the CRM takes nothing."""
+    pull(flow)
+    collected = 0
+    with ThreadPoolExecutor(COLLECTORS, thread_name_prefix="collect") as pool:
+        running = [pool.submit(collect, flow, source) for source in wanted]
+        while not _finished(running):
+            understand(flow, fresh_only=True)  # new mail does not wait for a long import beside it
+        collected = sum(future.result() for future in running)
+    written = understand(flow)
+    return Done(collected, written)
+
+
+def understand(flow: Flow, *, fresh_only: bool = False) -> int:
+    """Read, fold and deliver what waits; returns how many changes were written."""
+    while not flow.stopping() and read(flow):
+        pass
+    while not flow.stopping() and fold_some(flow, fresh_only=fresh_only):
+        pass
+    return deliver(flow)
+
+
+def pull(flow: Flow) -> None:
+    """Bring the mirror up to what the CRM says of itself; the built-in CRM has nothing to say."""
+    with flow.store.reading() as tx:
+        cursor = sources.settings(tx).get("crm_cursor")
+    try:
+        _pull_from(flow, cursor)
+    except CursorExpired:
+        _pull_from(flow, None)
+
+
+def _pull_from(flow: Flow, cursor: str | None) -> None:
+    for facts in flow.crm.pull(cursor):
+        with flow.store.transaction() as tx:
+            before = flow.people(tx)
+            mirror.put_facts(tx, facts)
+            sources.set_setting(tx, "crm_cursor", facts.cursor)
+            histories.regroup(tx, before, flow.people(tx), flow.house(tx))
+
+
+def read(flow: Flow) -> int:
+    """One batch of what waits to be read; returns its size."""
+    with flow.store.reading() as tx:
+        batch = histories.next_to_read(tx, READ_BATCH)
+    if not batch:
+        return 0
+    letters = {content: letter for _, content, letter in batch}
+    answers = flow.readers.run("classifiers:read", list(letters.values()))
+    readings = {c: _or_nothing(a) for c, a in zip(letters, answers, strict=True)}
+    with flow.store.transaction() as tx:
+        histories.save_readings(tx, [(i, content, readings[content]) for i, content, _ in batch])
+    flow.tell(Progress("read", done=len(batch)))
+    return len(batch)
+
+
+def _or_nothing(answer: Reading | Poison) -> Reading:
+    """A letter that cannot be read has no opinion of its own; it is logged all the same."""
+    return Reading(version=version(), language="other") if isinstance(answer, Poison) else answer
+
+
+def fold_some(flow: Flow, *, fresh_only: bool = False) -> int:
+    """Fold some of the clients that wait, and queue what is to be written of them; returns how many."""
+    with flow.store.transaction() as tx:
+        clients = histories.next_to_fold(tx, flow.now(), FOLD_BATCH, fresh_only=fresh_only)
+        if clients:
+            house, owners = flow.house(tx), flow.owners(tx)
+            for client in clients:
+                fold_client(flow, tx, client, house, owners)
+    flow.tell(Progress("fold", done=len(clients)))
+    return len(clients)
+
+
+def fold_client(flow: Flow, tx: Connection, client: str, house: House, owners: dict[str, str]) -> None:
+    """Gather, decide, apply: one client's history and the changes that follow from it."""
+    people = flow.people(tx)
+    companies, contacts, deals = people.members(client)
+    seen = histories.gather(tx, client, people, house, version(), owners)
+    facts = Client(
+        key=client,
+        companies=tuple(companies),
+        contacts=tuple(contacts),
+        deals=tuple(deals),
+        pipelines=flow.pipelines,
+        own=house.addresses,
+    )
+    said = fold(facts, seen, histories.answers(tx, client), flow.now())
+    before = outbox.of_client(tx, client)
+    histories.save(tx, said)
+    links = _all_links(tx, said, [s.body["activity"] for s in before if s.kind == "log_activity"])
+    sent = outbox.of_subjects(tx, {*links, *(f"deal:{d.id}" for d in deals), *(o.key for o in said.objections)})
+    may_write = flow.config.crm.write & flow.crm.capabilities()
+    outbox.add(tx, client, difference(said, links, seen, sent, may_write))
+    messages = {one.key for one in seen if isinstance(one.record, Message)}
+    ledger.let_go(tx, {k: one.reason for k, one in links.items() if one and _is_let_go(one, messages)}, house.hash_key)
+
+
+def _all_links(tx: Connection, said: History, logged_before: Sequence[str]) -> dict[str, Link | None]:
+    """Per activity what all its clients say of it together."""
+    keys = list(dict.fromkeys([*(one.activity for one in said.links), *logged_before]))
+    return {key: merged(of) for key, of in histories.links_of(tx, keys).items()}
+
+
+def _is_let_go(link: Link, messages: Collection[str]) -> bool:
+    """Of what is in nobody's history nothing is kept; but a notice may be the evidence of a move."""
+    kept = ("notice",) if link.activity in messages else ("cancelled", "declined_by_rep")
+    return link.outcome == "skipped" and link.reason not in kept
+
+
+def _finished(running: Sequence["Future[int]"]) -> bool:
+    return not wait(running, timeout=0.2).not_done
