@@ -408,6 +408,13 @@ def test_a_mailbox_without_a_kind_is_told_the_kinds(folder: Folder) -> None:
     assert "memory" not in problem
 
 
+def test_a_server_must_have_a_name_and_a_port_that_exists(folder: Folder) -> None:
+    told = folder.problems(OURS + IMAP.replace('"imap.ours.example"', '""') + "port = 70000\n")
+    assert told[0] == '8: mailbox "anna", host: must not be empty'
+    assert told[1].startswith('12: mailbox "anna", port: ')
+    assert "65535" in told[1]
+
+
 def test_a_stage_or_pipeline_cannot_be_there_twice(folder: Folder) -> None:
     stage = '[[pipeline.stage]]\nname = "lead"\n'
     told = folder.problems(OURS + PIPELINE + stage + PIPELINE)

@@ -101,7 +101,7 @@ def installed(wheel: Path) -> Iterator[Installed]:
 def _install(wheel: Path, folder: Path) -> None:
     python = folder / "venv/bin/python"
     done(UV, "venv", "--quiet", "--python", _python_for_everybody(), folder / "venv")
-    into = (UV, "pip", "install", "--quiet", "--python", python)
+    into = (UV, "pip", "install", "--quiet", "--link-mode=copy", "--python", python)
     done(*into, "--require-hashes", "-r", ROOT / "requirements/run.txt")
     done(*into, "--no-deps", wheel)
 

@@ -120,6 +120,8 @@ def _sentence(error: ErrorDetails, model: type[BaseModel], others: Sequence[str]
         return "must be written with double brackets: there can be several"
     if kind == "literal_error":
         return f"must be {context['expected']}"
+    if kind in ("string_too_short", "too_short"):
+        return "must not be empty"
     for start, expected in _EXPECTED.items():
         if kind.startswith(start):
             return f"must be {expected}"
