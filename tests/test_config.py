@@ -411,7 +411,7 @@ def test_a_mailbox_without_a_kind_is_told_the_kinds(folder: Folder) -> None:
 def test_a_server_must_have_a_name_and_a_port_that_exists(folder: Folder) -> None:
     told = folder.problems(OURS + IMAP.replace('"imap.ours.example"', '""') + "port = 70000\n")
     assert told[0] == '8: mailbox "anna", host: must not be empty'
-    assert told[1].startswith('12: mailbox "anna", port: ')
+    assert told[1].startswith('11: mailbox "anna", port: must be ')
     assert "65535" in told[1]
 
 

@@ -125,7 +125,7 @@ def _sentence(error: ErrorDetails, model: type[BaseModel], others: Sequence[str]
     for start, expected in _EXPECTED.items():
         if kind.startswith(start):
             return f"must be {expected}"
-    return error["msg"]
+    return error["msg"].replace("Input should be", "must be")
 
 
 _EXPECTED = {
