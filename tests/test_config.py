@@ -510,6 +510,11 @@ def test_an_owner_from_elsewhere_is_noted_and_not_repeated(folder: Folder) -> No
     assert only(folder.notes(OURS + mailbox + PIPELINE)).startswith('6: mailbox "a", owner: is in none of our domains')
 
 
+def test_an_owner_in_a_subdomain_of_ours_is_one_of_us(folder: Folder) -> None:
+    mailbox = MAILDIR.format(name="a").replace("anna@ours.example", "anna@berlin.ours.example")
+    assert folder.notes(OURS + mailbox + PIPELINE) == []
+
+
 def test_a_file_that_reads_nothing_and_moves_nothing_says_so(folder: Folder) -> None:
     notes = folder.notes(OURS)
     assert notes[0].startswith("nothing is read yet")
@@ -520,6 +525,16 @@ def test_a_calendar_that_is_named_like_a_mailbox_gets_a_name_of_its_own(folder: 
     config = folder.load(OURS + MAILDIR.format(name="anna") + ICS.format(name="anna") + PIPELINE)
     assert [source.name for source in config.sources] == ["anna", "anna-calendar"]
     assert '"anna-calendar"' in only(list(config.warnings))
+
+
+def test_a_calendars_own_name_is_not_taken_from_another_one(folder: Folder) -> None:
+    calendars = ICS.format(name="anna") + ICS.format(name="anna-calendar")
+    assert "choose another name" in only(folder.problems(OURS + MAILDIR.format(name="anna") + calendars))
+
+
+def test_spaces_around_a_name_do_not_make_it_another_one(folder: Folder) -> None:
+    twice = MAILDIR.format(name=" anna ") + MAILDIR.format(name="anna")
+    assert "is taken already in line 5" in only(folder.problems(OURS + twice))
 
 
 # -- single values --------------------------------------------------------------------------------------------------
