@@ -29,7 +29,7 @@ apt-install = { echo "installing $(1)"; export DEBIAN_FRONTEND=noninteractive; \
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-demo: install ## a year of a made-up company: import its CRM, sync, and report
+demo: install ## a spring of a made-up company: import its CRM, sync, and report
 	@bash examples/demo.sh
 
 install: $(VENV)/.run ## dealscribe itself, into .venv/bin/dealscribe
