@@ -1,9 +1,9 @@
 """The mailbox of one Gmail user, through Google's API and with its read-only scope.
 
-Gmail has labels in place of folders, so a letter has one id wherever it lies: that id is the `ref`, and "INBOX", "SENT"
-or "ARCHIVE" stands for the folder. The first list walks the ids from the oldest letter on; afterwards the mailbox's
-own history says what came. The history's id is taken before the list, so that nothing falls between the two.
-Spam, trash, drafts and chats are left out.
+Gmail has labels in place of folders, so a letter has one id wherever it lies: that id is the `ref`. "SENT", "INBOX", a
+label of the user's own or "ARCHIVE", the first that holds, stands for the folder. The first list walks the ids from
+the oldest letter on; afterwards the mailbox's own history says what came. The history's id is taken before the list,
+so that nothing falls between the two. Spam, trash, drafts and chats are left out.
 """
 
 import base64
@@ -40,6 +40,9 @@ GONE_BY_GETTING = frozenset({"SPAM", "TRASH"})
 TOO_FAST = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
 USED_UP = frozenset({"dailyLimitExceeded", "quotaExceeded"})
 AN_HOUR = 3600.0
+ARCHIVE = "ARCHIVE"
+NO_SUCH_THING = frozenset({http.client.NOT_FOUND})
+NO_SUCH_LETTER = frozenset({http.client.NOT_FOUND, http.client.BAD_REQUEST})  # 400: that cannot be an id of Gmail's
 TOO_MANY_REQUESTS = 429
 
 
@@ -63,6 +66,7 @@ class _Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a run stands. History ids are text: they may outgrow any integer that JSON readers keep whole."""
 
     history: str  # what came after it has not been handed over (but for what the list has)
+    since: int  # the first day that it covers, in milliseconds
     listing: bool = False  # the first list is not through
     last: str = ""  # the id that the list handed over last
     at: int = 0  # when Gmail took that one, in milliseconds; for when it is deleted meanwhile
@@ -71,8 +75,10 @@ class _Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
 class _Rules(msgspec.Struct, frozen=True):
     """What is taken, with names already turned into Gmail's label ids."""
 
-    known: frozenset[str]  # all label ids of the mailbox
-    excluded: dict[str, str]  # label id -> the admin's rule
+    names: dict[str, str]  # label id -> name, of all labels of the mailbox
+    own: frozenset[str]  # the ids of those that the user made
+    barred: dict[str, str]  # label id -> name of an excluded "folder": what lies there is as good as not there
+    excluded: dict[str, str]  # label id -> the rule: what bears it is handed over without content
     wanted: frozenset[str]  # a letter needs one of them; empty: none
     since: int  # milliseconds
 
@@ -122,40 +128,40 @@ class GmailMailbox:
     # -- the contract ---------------------------------------------------------------------------------------------
 
     def check(self) -> list[Finding]:
-        names = self._label_names()
-        self._rules(names)
+        rules = self._rules()
         profile = self._call(self._users().getProfile(userId="me")) or {}
+        taken = [rules.names[label] for label in sorted(rules.wanted)] or ["INBOX", "SENT", "all that is archived"]
         return [
-            Finding(level="ok", text=f"Gmail lets us read {self._options.user}: {len(names)} labels, read-only"),
+            Finding(level="ok", text=f"Gmail lets us read {self._options.user}: {', '.join(taken)}; read-only"),
             *_not_theirs(profile, self._options.user),
-            *_unknown_exclusions(names, self._scope),
+            *_left_out(rules, self._scope),
         ]
 
     def fetch(self, cursor: str | None) -> Iterator[Batch]:
-        place = _read_cursor(cursor) if cursor else None
-        rules = self._rules(self._label_names())
+        rules = self._rules()
+        place = None if cursor is None else _read_cursor(cursor, rules.since)
         handed: dict[str, str] = {}  # id -> the rule it was handed over with
         if place is not None and not place.listing:
             yield from self._changes(place, rules, handed)
             return
-        place = place or _Cursor(history=self._history_id(), listing=True)
+        place = place or _Cursor(history=self._history_id(), since=rules.since, listing=True)
         yield from self._first_list(place, rules, handed)
         try:
-            yield from self._changes(_Cursor(history=place.history), rules, handed)
+            yield from self._changes(_Cursor(history=place.history, since=rules.since), rules, handed)
         except CursorExpired:  # the list took longer than Gmail remembers: the next run begins with that
             return
 
     def refs(self) -> Iterator[Ref]:
-        rules = self._rules(self._label_names())
-        folders = dict.fromkeys(self._ids(rules.since, "INBOX"), "INBOX")
-        folders |= dict.fromkeys(self._ids(rules.since, "SENT"), "SENT")
-        for found in self._in_scope(rules):
-            yield Ref(ref=found, folder=folders.get(found, "ARCHIVE"), uid=found)
+        rules = self._rules()
+        ids = self._in_scope(rules)
+        folders = self._folders(frozenset(ids), rules)
+        for found in ids:
+            yield Ref(ref=found, folder=folders.get(found, ARCHIVE), uid=found)
 
     def get(self, refs: Sequence[str]) -> Iterator[Item]:
-        rules = msgspec.structs.replace(self._rules(self._label_names()), since=0)
+        rules = msgspec.structs.replace(self._rules(), since=0)
         for ref in refs:
-            item = self._letter(ref, rules, look_first=bool(rules.excluded))
+            item = self._letter(ref, rules, look_first=bool(rules.excluded or rules.barred)) if ref else None
             if item is not None:
                 yield item
 
@@ -166,7 +172,7 @@ class GmailMailbox:
 
     def recent_headers(self, count: int) -> list[bytes]:
         """The headers of the newest letters of the inbox: they show under which name Gmail verifies senders."""
-        rules = self._rules(self._label_names())
+        rules = self._rules()
         answer = self._call(self._messages().list(userId="me", labelIds=["INBOX"], maxResults=count)) or {}
         found = (self._letter(each["id"], rules, look_first=True) for each in answer.get("messages", ()))
         return [_header(item.raw) for item in found if item is not None and item.raw]
@@ -186,7 +192,7 @@ class GmailMailbox:
             if load.full and position < len(ids):
                 yield load.batch(place, done=position, total=len(ids))
                 load = _Load()
-        yield load.batch(_Cursor(history=place.history), done=len(ids), total=len(ids))
+        yield load.batch(_Cursor(history=place.history, since=place.since), done=len(ids), total=len(ids))
 
     def _after(self, place: _Cursor, rules: _Rules) -> list[str]:
         """The ids that the first list has not handed over yet, oldest first."""
@@ -199,7 +205,8 @@ class GmailMailbox:
 
     def _changes(self, place: _Cursor, rules: _Rules, handed: dict[str, str]) -> Iterator[Batch]:
         """What the history tells since `place`, record by record, in the order in which it happened."""
-        load, done, now = _Load(), 0, place.history
+        load, done = _Load(), len(handed)
+        start = place
         for touch in self._touches(place.history, rules):
             load.gone.extend(touch.gone)
             for gone in touch.gone:
@@ -210,12 +217,12 @@ class GmailMailbox:
                     load.add(item)
                     handed[found] = item.excluded
                     done += 1
-            now = touch.history
+            place = msgspec.structs.replace(place, history=touch.history)
             if load.full:
-                yield load.batch(_Cursor(history=now), done)
-                load, place = _Load(), _Cursor(history=now)
-        if load.items or load.gone or now != place.history:
-            yield load.batch(_Cursor(history=now), done)
+                yield load.batch(place, done)
+                load, start = _Load(), place
+        if load.items or load.gone or place != start:
+            yield load.batch(place, done)
 
     def _touches(self, since: str, rules: _Rules) -> Iterator[_Touch]:
         """The history after `since`, and at its end a touch of nothing that bears the newest id."""
@@ -245,7 +252,7 @@ class GmailMailbox:
         item = None
         for form in ("minimal", "raw") if look_first else ("raw",):
             request = self._messages().get(userId="me", id=message_id, format=form)
-            message = self._call(request)
+            message = self._call(request, missing=NO_SUCH_LETTER)
             item = None if message is None else _item(message, rules)
             if item is None or item.excluded:
                 return item
@@ -256,11 +263,22 @@ class GmailMailbox:
     def _in_scope(self, rules: _Rules) -> list[str]:
         """The ids of all letters in scope, oldest first."""
         ids = self._ids(rules.since)[::-1]
-        out = {found for label in sorted(LEFT_OUT & rules.known) for found in self._ids(rules.since, label)}
+        empty = (LEFT_OUT & rules.names.keys()) | rules.barred.keys()
+        out = {found for label in sorted(empty) for found in self._ids(rules.since, label)}
         if rules.wanted:
             some = {found for label in sorted(rules.wanted) for found in self._ids(rules.since, label)}
             out |= set(ids) - some
         return self._without_too_old([found for found in ids if found not in out], rules.since)
+
+    def _folders(self, ids: frozenset[str], rules: _Rules) -> dict[str, str]:
+        """Which of these letters lie where; no further labels are asked for once every letter has its place."""
+        folders: dict[str, str] = {}
+        for label in ("SENT", "INBOX", *sorted(rules.own, key=lambda each: rules.names[each])):
+            if len(folders) == len(ids):
+                break
+            for found in ids.intersection(self._ids(rules.since, label)):
+                folders.setdefault(found, rules.names.get(label, label))
+        return folders
 
     def _without_too_old(self, ids: list[str], since: int) -> list[str]:
         """`after:` counts in whole seconds and asks one too early: look at the oldest few one by one."""
@@ -299,18 +317,19 @@ class GmailMailbox:
         answer = self._call(self._users().history().list(userId="me", startHistoryId=start, maxResults=1))
         return str((answer or {}).get("historyId", start))
 
-    def _label_names(self) -> dict[str, str]:
-        answer = self._call(self._users().labels().list(userId="me")) or {}
-        return {label["id"]: label["name"] for label in answer.get("labels", ())}
-
-    def _rules(self, names: Mapping[str, str]) -> _Rules:
+    def _rules(self) -> _Rules:
+        labels = (self._call(self._users().labels().list(userId="me")) or {}).get("labels", ())
+        names = {label["id"]: label["name"] for label in labels}
         ids = {name.casefold(): label for label, name in names.items()}
         missing = [name for name in self._options.labels if name.casefold() not in ids]
         if missing:
             raise NeedsHuman(f"{self._options.user} has no label {missing[0]!r}: correct `labels` of {self.name}")
+        excluded = _under(self._scope.exclude_labels, names)
         return _Rules(
-            known=frozenset(names),
-            excluded=_excluded(names, self._scope),
+            names=names,
+            own=frozenset(label["id"] for label in labels if label.get("type") == "user"),
+            barred=_under(self._scope.exclude_folders, names),
+            excluded={label: f"label {name}" for label, name in excluded.items()},
             wanted=frozenset(ids[name.casefold()] for name in self._options.labels),
             since=_milliseconds(self._scope.since, 0),
         )
@@ -330,12 +349,12 @@ class GmailMailbox:
             )
         return self._service.users()
 
-    def _call(self, request: Any) -> dict[str, Any] | None:
+    def _call(self, request: Any, missing: frozenset[int] = NO_SUCH_THING) -> dict[str, Any] | None:
         """The answer, or None when Gmail says that there is no such thing."""
         try:
             return dict(request.execute())
         except HttpError as error:
-            if error.resp.status == http.client.NOT_FOUND:
+            if error.resp.status in missing:
                 return None
             raise _meaning(error, self._options.user) from None
         except RefreshError as error:
@@ -353,13 +372,15 @@ class GmailMailbox:
 def _item(message: Mapping[str, Any], rules: _Rules) -> Item | None:
     """The letter as an item; None when it is none of ours. Without `raw` in the answer its content is empty."""
     labels = frozenset(message.get("labelIds", ()))
-    if labels & LEFT_OUT or (rules.wanted and not labels & rules.wanted) or _internal_date(message) < rules.since:
+    if labels & LEFT_OUT or not labels.isdisjoint(rules.barred) or (rules.wanted and not labels & rules.wanted):
+        return None
+    if _internal_date(message) < rules.since:
         return None
     rule = min((rules.excluded[label] for label in labels if label in rules.excluded), default="")
     raw = b"" if rule else _decoded(message.get("raw", ""))
     return Item(
         ref=message["id"],
-        folder=_folder(labels),
+        folder=_folder(labels, rules),
         uid=message["id"],
         raw=raw,
         received=_moment(_internal_date(message)),
@@ -373,22 +394,23 @@ def _touch(record: Mapping[str, Any], rules: _Rules) -> _Touch:
     """What of one history record may concern us; marks such as "read" or "starred" do not."""
     arrived = [each["message"]["id"] for each in record.get("messagesAdded", ())]
     deleted = [each["message"]["id"] for each in record.get("messagesDeleted", ())]
-    hides = frozenset(rules.excluded)
-    got = _labelled(record.get("labelsAdded", ()), hides | rules.wanted)
-    lost = _labelled(record.get("labelsRemoved", ()), hides | BACK_BY_LOSING)
-    away = _labelled(record.get("labelsAdded", ()), GONE_BY_GETTING) + _labelled(
-        record.get("labelsRemoved", ()), rules.wanted
-    )
-    gone = tuple(dict.fromkeys(deleted + away))
-    return _Touch(str(record["id"]), tuple(dict.fromkeys(arrived + got + lost)), gone)
+    got, lost = record.get("labelsAdded", ()), record.get("labelsRemoved", ())
+    look = _labelled(got, rules.wanted.union(rules.excluded))
+    look += _labelled(lost, BACK_BY_LOSING.union(rules.excluded, rules.barred))
+    gone = _labelled(got, GONE_BY_GETTING.union(rules.barred)) + _labelled(lost, rules.wanted)
+    return _Touch(str(record["id"]), tuple(dict.fromkeys(arrived + look)), tuple(dict.fromkeys(deleted + gone)))
 
 
 def _labelled(changes: Sequence[Mapping[str, Any]], labels: frozenset[str]) -> list[str]:
     return [each["message"]["id"] for each in changes if labels.intersection(each.get("labelIds", ()))]
 
 
-def _folder(labels: frozenset[str]) -> str:
-    return "SENT" if "SENT" in labels else "INBOX" if "INBOX" in labels else "ARCHIVE"
+def _folder(labels: frozenset[str], rules: _Rules) -> str:
+    """Where the letter lies, as a person would say it."""
+    for place in ("SENT", "INBOX"):
+        if place in labels:
+            return rules.names.get(place, place)
+    return min((rules.names[label] for label in labels & rules.own), default=ARCHIVE)
 
 
 def _meaning(error: HttpError, user: str) -> DealscribeError:
@@ -418,16 +440,15 @@ def _reason(content: bytes) -> str:
         return ""
 
 
-def _excluded(names: Mapping[str, str], scope: Scope) -> dict[str, str]:
-    """Label id -> the rule that bars it; what bars a label bars those below it ("Private/Family")."""
-    barred = {name.casefold(): f"folder {name}" for name in scope.exclude_folders}
-    barred |= {name.casefold(): f"label {name}" for name in scope.exclude_labels}
+def _under(barred: Sequence[str], names: Mapping[str, str]) -> dict[str, str]:
+    """Label id -> which of the `barred` names covers it; one covers what is below it too ("Private/Family")."""
+    wanted = {name.casefold(): name for name in barred}
     found: dict[str, str] = {}
     for label, name in names.items():
         parts = name.casefold().split("/")
         upward = ("/".join(parts[:depth]) for depth in range(len(parts), 0, -1))
-        rule = next((barred[above] for above in upward if above in barred), "")
-        if rule:
+        rule = next((wanted[above] for above in upward if above in wanted), None)
+        if rule is not None:
             found[label] = rule
     return found
 
@@ -441,22 +462,25 @@ def _not_theirs(profile: Mapping[str, Any], user: str) -> list[Finding]:
     return [Finding(level="problem", text=text, suggest=f'user = "{theirs}"')]
 
 
-def _unknown_exclusions(names: Mapping[str, str], scope: Scope) -> list[Finding]:
-    there = {name.casefold() for name in names.values()}
-    return [
-        Finding(level="note", text=f"no label {name!r} there yet: it excludes nothing until somebody makes it")
-        for name in scope.exclude_labels
-        if name.casefold() not in there
-    ]
+def _left_out(rules: _Rules, scope: Scope) -> list[Finding]:
+    """What is not read, and what was to be left out and is not there."""
+    folders = [f"folder {rules.names[label]} is left out: excluded in config.toml" for label in sorted(rules.barred)]
+    there = {name.casefold() for name in rules.names.values()}
+    unknown = [name for name in (*scope.exclude_folders, *scope.exclude_labels) if name.casefold() not in there]
+    absent = [f"no label {name!r} is there yet: nothing is left out until somebody makes it" for name in unknown]
+    usual = "spam, trash, drafts and chats are left out"
+    return [Finding(level="note", text=text) for text in (usual, *folders, *absent)]
 
 
-def _read_cursor(text: str) -> _Cursor:
+def _read_cursor(text: str, since: int) -> _Cursor:
     try:
         cursor = msgspec.json.decode(text, type=_Cursor)
     except msgspec.MsgspecError:
         raise CursorExpired("the saved position is not one of Gmail's") from None
     if not cursor.history.isdecimal():
         raise CursorExpired("the saved position bears no history id")
+    if since < cursor.since:
+        raise CursorExpired("mail from further back is wanted than the saved position covers")
     return cursor
 
 

@@ -6,8 +6,8 @@
 import base64
 import fcntl
 import json
+import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
@@ -21,6 +21,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+
+from tests.servers import free_port
 
 HERE = Path(__file__).parent
 EMULATE = HERE / "node_modules" / "emulate"
@@ -76,14 +78,26 @@ class GmailServer:
         answer = self.page.get(f"/gmail/v1/users/me/messages/{message}", params={"format": "minimal"})
         return set(answer.raise_for_status().json()["labelIds"])
 
+    def everything(self) -> dict[str, set[str]]:
+        """All letters with their labels, wherever they lie."""
+        return {each: self.labels_of(each) for each in self._ids()}
+
     def empty(self) -> None:
-        """Every letter and every label of the user's own goes."""
-        everything = {"includeSpamTrash": "true", "maxResults": "500"}
-        while found := self.page.get("/gmail/v1/users/me/messages", params=everything).json()["messages"]:
-            self._post("messages/batchDelete", {"ids": [each["id"] for each in found]})
+        """Every letter and every label of the user's own goes.
+
+        The emulator takes 5,000 requests an hour of one token, and any token: the next test has a new one.
+        """
+        self.page.headers["Authorization"] = f"Bearer {secrets.token_hex()}"
+        while found := self._ids():
+            self._post("messages/batchDelete", {"ids": found})
         for known in self.labels.values():
             self.page.delete(f"/gmail/v1/users/me/labels/{known}").raise_for_status()
         self.labels.clear()
+
+    def _ids(self) -> list[str]:
+        everywhere = {"includeSpamTrash": "true", "maxResults": "500"}
+        answer = self.page.get("/gmail/v1/users/me/messages", params=everywhere).raise_for_status()
+        return [each["id"] for each in answer.json()["messages"]]
 
     def _post(self, path: str, body: dict[str, object]) -> dict[str, object]:
         answer = self.page.post(f"/gmail/v1/users/me/{path}", json=body).raise_for_status()
@@ -97,7 +111,7 @@ def gmail_server() -> Iterator[GmailServer]:
     with tempfile.TemporaryDirectory(prefix="gmail-") as folder:
         seed = Path(folder, "seed.yaml")
         seed.write_text(json.dumps(_seed()))  # JSON is YAML
-        port = _free_port()
+        port = free_port()
         command = [_node(), "--require", str(HERE / "loopback.cjs"), str(EMULATE / "dist" / "index.js"), "start"]
         command += ["--service", "google", "--port", str(port), "--seed", str(seed)]
         with Path(folder, "log").open("w+b") as log:
@@ -192,11 +206,6 @@ def install() -> None:
             )
             assert done.returncode == 0, f"npm could not install the Gmail emulator:\n{done.stderr}"
     assert _installed() == wanted
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _installed() -> str:
