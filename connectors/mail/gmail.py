@@ -66,7 +66,7 @@ class _Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a run stands. History ids are text: they may outgrow any integer that JSON readers keep whole."""
 
     history: str  # what came after it has not been handed over (but for what the list has)
-    since: int  # the first day that it covers, in milliseconds
+    since: int  # the earliest that was asked for, in milliseconds: going further back means listing again
     listing: bool = False  # the first list is not through
     last: str = ""  # the id that the list handed over last
     at: int = 0  # when Gmail took that one, in milliseconds; for when it is deleted meanwhile
@@ -147,7 +147,7 @@ class GmailMailbox:
         place = place or _Cursor(history=self._history_id(), since=rules.since, listing=True)
         yield from self._first_list(place, rules, handed)
         try:
-            yield from self._changes(_Cursor(history=place.history, since=rules.since), rules, handed)
+            yield from self._changes(_Cursor(history=place.history, since=place.since), rules, handed)
         except CursorExpired:  # the list took longer than Gmail remembers: the next run begins with that
             return
 
