@@ -46,6 +46,11 @@ def words(text: str) -> Iterator[tuple[str, int, int]]:
         yield found.group().lower(), found.start(), found.end()
 
 
+def is_number(word: str) -> bool:
+    """Digits, or a number as a word; "one" is mostly none."""
+    return word[0].isdigit() or (word in _NUMBER_WORDS and word not in ("one", "second"))
+
+
 # -- one line ---------------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ import msgspec
 from agent.model import Cut, Letter, MilestoneRead, ObjectionRead, Reading
 from classifiers.clean import find_cuts, handed_over, kept, language
 from classifiers.milestones import milestones
+from classifiers.objections import objections
 from classifiers.rules import VERSION, book
 from classifiers.spans import Sentence
 
@@ -88,4 +89,5 @@ def _reading(one: Prepared, some: tuple[Sentence, ...]) -> Reading:
     held: tuple[ObjectionRead, ...] = ()
     if some:
         proven = milestones(one.letter, some, book(_tongue(one)).lists)
+        held = objections(one.letter, some)
     return Reading(version=VERSION, language=one.language, cuts=one.cuts, milestones=proven, objections=held)

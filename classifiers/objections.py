@@ -1,0 +1,255 @@
+"""What the client holds against buying: its type, whether it can be worked on, the reason and the condition.
+
+Three things show an objection: a phrase that is one by itself ("too expensive"), a worry ("one thing bothers us"), and a
+condition of buying beside a sentence that says what is missing. The last two take their type from the topics named there.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from agent.model import Letter, ObjectionRead, Span
+from classifiers.conditions import Condition, conditions
+from classifiers.phrases import BREAKS, is_number
+from classifiers.spans import Sentence, blocked, sentence_span, span
+
+MOST = 3  # objections of one letter
+NEAR = 2  # sentences between a reason and its condition
+BY_WORRY = 0.7  # how sure: a worry whose type the topics tell
+BY_CONDITION = 0.62  # how sure: a condition, and before it a sentence that says what is missing
+REPORTED = 0.1  # taken off when we, not the client, say so
+
+# Of two topics named equally often the earlier one stands: the special before the general.
+_PRIORITY = (
+    "legal",
+    "authority",
+    "budget",
+    "competitor",
+    "technical",
+    "feature_gap",
+    "trust",
+    "timing",
+    "price",
+    "need",
+    "other",
+)
+_LEADS = frozenset(
+    "but however unfortunately sadly alas regrettably only and so still yet well though although honestly frankly right also "
+    "но однако увы и а зато просто вот только же хотя ну да впрочем жаль честно откровенно".split()
+)
+_LEAD_PAIRS = (("к", "сожалению"), ("к", "несчастью"), ("при", "этом"), ("the", "trouble", "is"), ("дело", "в", "том"))
+_TAILS = ("so", "thus", "hence", "therefore", "поэтому", "потому", "так", "which", "отсюда")
+
+
+class Found(msgspec.Struct):
+    """One objection while its letter is being read."""
+
+    type: str
+    at: int  # the sentence
+    genuine: bool
+    confidence: float
+    by: str
+    first: int = 0  # the phrase's place in its sentence
+    fixed: bool = False  # a pretext by its nature: a condition elsewhere does not make it genuine
+    condition: tuple[int, Condition] | None = None  # (sentence, condition)
+
+
+def objections(letter: Letter, some: Sequence[Sentence]) -> tuple[ObjectionRead, ...]:
+    """The objections that are open in this letter; in our own letters only those that record the client's."""
+    readable = _readable(letter, some)
+    if not readable:
+        return ()
+    named = {at: conditions(some[at])[:1] for at in readable}
+    found = _stated(some, readable) + _worries(some, readable)
+    if not found:
+        found = _by_condition(some, readable, named)
+    found = _distinct(found)
+    _give_conditions(found, named)
+    off = 0.0 if letter.direction == "inbound" else REPORTED
+    return tuple(_read(letter.body, some, one, off) for one in sorted(found, key=lambda one: one.at)[:MOST])
+
+
+def _readable(letter: Letter, some: Sequence[Sentence]) -> list[int]:
+    """The sentences in which the client's objections may stand."""
+    if letter.direction == "inbound":
+        return list(range(len(some)))
+    return [at for at, sentence in enumerate(some) if sentence.has("report")]
+
+
+# -- what shows an objection ----------------------------------------------------------------------------------------------
+
+
+def _stated(some: Sequence[Sentence], readable: Sequence[int]) -> list[Found]:
+    found: list[Found] = []
+    for at in readable:
+        sentence = some[at]
+        for hit in sentence.hits:
+            if hit.rule.kind != "objection" or blocked(sentence, hit):
+                continue
+            genuine = hit.rule.genuine == "yes" or (hit.rule.genuine == "facts" and _facts(sentence))
+            found.append(
+                Found(hit.rule.name, at, genuine, hit.rule.confidence, hit.rule.id, hit.first, hit.rule.genuine == "no")
+            )
+    return found
+
+
+def _worries(some: Sequence[Sentence], readable: Sequence[int]) -> list[Found]:
+    """A worry says that there is an objection; what follows it says which."""
+    found: list[Found] = []
+    for at in readable:
+        sentence = some[at]
+        worries = [hit for hit in sentence.cues if hit.rule.name == "worry"]
+        if not worries or _void(sentence) or sentence.question:
+            continue
+        for where in (at, at + 1):
+            if where in readable and not _void(some[where]):
+                topic = _topic([some[where]], worries[0].last if where == at else 0)
+                if topic:
+                    found.append(
+                        Found(topic, where, True, BY_WORRY, f"worry+{topic}", worries[0].last if where == at else 0)
+                    )
+                    break
+    return found
+
+
+def _by_condition(some: Sequence[Sentence], readable: Sequence[int], named: dict[int, list[Condition]]) -> list[Found]:
+    """A condition of buying, and in or before its sentence what is missing."""
+    for at in readable:
+        if not named[at] or not named[at][0].promise or _void(some[at]):
+            continue
+        for where in range(at, max(-1, at - NEAR - 1), -1):
+            if where not in readable or _void(some[where]):
+                continue
+            outside = _outside(some[where], named[at][0] if where == at else None)
+            if not any(hit.rule.name == "lack" and hit.first in outside for hit in some[where].cues):
+                continue
+            topic = _topic([some[where], some[at]], 0) or "other"
+            return [Found(topic, where, True, BY_CONDITION, f"condition+{topic}", min(outside, default=0))]
+    return []
+
+
+def _outside(sentence: Sentence, condition: Condition | None) -> set[int]:
+    """The words that stand neither in the condition nor in the promise behind it."""
+    if condition is None:
+        return set(range(len(sentence.words)))
+    return set(range(condition.outer))
+
+
+def _void(sentence: Sentence) -> bool:
+    return any(sentence.has(cue) for cue in ("resolved", "third"))
+
+
+def _topic(some: Sequence[Sentence], first: int) -> str:
+    """What these sentences speak of; the first one counts from the given word on."""
+    counted: Counter[str] = Counter()
+    for number, sentence in enumerate(some):
+        seen: set[tuple[str, int]] = set()
+        for hit in sentence.hits:
+            if hit.rule.kind in ("topic", "objection") and (number or hit.first >= first):
+                seen.add((hit.rule.name, hit.first))
+        counted.update(name for name, _ in seen)
+    counted.pop("", None)
+    return min(counted, key=lambda name: (-counted[name], _PRIORITY.index(name)), default="")
+
+
+def _facts(sentence: Sentence) -> bool:
+    return sentence.has("fact") or any(is_number(word) for word in sentence.words)
+
+
+# -- one per reason -----------------------------------------------------------------------------------------------------------
+
+
+def _distinct(found: Sequence[Found]) -> list[Found]:
+    """One objection per type, and of a sentence only the surest types; the genuine one before the pretext."""
+    best: dict[str, Found] = {}
+    for one in found:
+        known = best.get(one.type)
+        if known is None or (one.genuine, one.confidence) > (known.genuine, known.confidence):
+            best[one.type] = one
+    chosen: list[Found] = []
+    for one in sorted(best.values(), key=lambda one: (-one.genuine, -one.confidence, _PRIORITY.index(one.type))):
+        if not any(other.at == one.at for other in chosen):
+            chosen.append(one)
+    genuine = [one for one in chosen if one.genuine]
+    return [one for one in chosen if one.genuine or not genuine or one.type != "other"]
+
+
+def _give_conditions(found: Sequence[Found], named: dict[int, list[Condition]]) -> None:
+    """A condition belongs to the nearest reason: the same sentence, the one before it, the one after it."""
+    for at in sorted(named):
+        for condition in named[at]:
+            if not condition.promise and not any(one.at == at for one in found):
+                continue
+            free = [one for one in found if one.condition is None and not (one.fixed and one.at != at)]
+            near = min(free, key=lambda one: (abs(at - one.at), at < one.at), default=None)
+            if near is not None:
+                near.condition = (at, condition)
+                near.genuine = True
+
+
+# -- spans --------------------------------------------------------------------------------------------------------------------
+
+
+def _read(body: str, some: Sequence[Sentence], one: Found, off: float) -> ObjectionRead:
+    sentence = some[one.at]
+    same = one.condition[1] if one.condition and one.condition[0] == one.at else None
+    return ObjectionRead(
+        type=one.type,
+        genuine=one.genuine,
+        confidence=round(one.confidence - off, 3),
+        evidence=sentence_span(body, sentence),
+        reason=_reason(body, sentence, one.first, same) if one.genuine else None,
+        condition=_words_span(body, some[one.condition[0]], one.condition[1]) if one.condition else None,
+        by=one.by,
+    )
+
+
+def _words_span(body: str, sentence: Sentence, condition: Condition) -> Span:
+    return span(body, sentence.starts[condition.first], sentence.ends[condition.last - 1])
+
+
+def _reason(body: str, sentence: Sentence, anchor: int, condition: Condition | None) -> Span | None:
+    """The clause that says what is wrong, without its lead-in and without the condition."""
+    first, last = 0, len(sentence.words)
+    if condition is not None:
+        if anchor < condition.outer:
+            last = condition.outer
+        elif condition.outer <= anchor < condition.last:
+            return None  # the reason is nothing but the condition
+        else:
+            first = condition.last
+    first = _lead(sentence, first, min(anchor, last - 1))
+    last = _tail(sentence, max(first, anchor), last)
+    if last - first < 2:
+        return None
+    return span(body, sentence.starts[first], sentence.ends[last - 1])
+
+
+def _lead(sentence: Sentence, first: int, anchor: int) -> int:
+    """Past a name, a colon, a "but" or a "however" before the phrase."""
+    words = sentence.words
+    for at in range(first, anchor):
+        greeting = words[at] == "," and at - first <= 3
+        if words[at] == ":" or greeting or words[at] in ("but", "however", "но", "однако", "зато"):
+            first = at + 1
+    while first < anchor and (words[first] in _LEADS or words[first] in BREAKS or words[first] == "-"):
+        first += 1
+    for pair in _LEAD_PAIRS:
+        if words[first : first + len(pair)] == pair:
+            first += len(pair)
+    while first < anchor and words[first] in BREAKS:
+        first += 1
+    return first
+
+
+def _tail(sentence: Sentence, anchor: int, last: int) -> int:
+    """Before a consequence (", so ...") and without the full stop."""
+    words = sentence.words
+    for at in range(anchor + 1, last - 1):
+        if words[at] in (",", ";", "-", "–", "—") and words[at + 1] in _TAILS:
+            last = at
+            break
+    while last > 0 and (words[last - 1] in BREAKS or words[last - 1] in ("-", "and", "и")):
+        last -= 1
+    return last
