@@ -19,7 +19,7 @@ from zlib import error as zlib_error
 
 import httpx
 import msgspec
-from pydantic import field_validator
+from pydantic import ConfigDict, field_validator
 
 from agent.errors import CursorExpired, NeedsHuman, Retry
 from connectors.base import Batch, Finding, Item, Options, Ref, Scope
@@ -46,6 +46,8 @@ _LIST = (
 
 class CaldavOptions(Options):
     """Where the calendars are and who may read them."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     url: str  # of the server, the user or one calendar
     user: str

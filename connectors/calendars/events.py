@@ -16,6 +16,7 @@ from connectors.calendars.zones import FIRST_YEAR, LAST_YEAR, UTC_ZONE, Zone, by
 MAX_TITLE = 500
 MAX_TEXT = 20_000
 MAX_HTML = 100_000
+MAX_TAGS = 5_000  # an HTML reader takes quadratic time over formatting that is nested without end
 MAX_ATTENDEES = 500
 MAX_RULES = 4
 MAX_DATES = 1_000  # of one RDATE or EXDATE list
@@ -29,7 +30,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\u
 _TAG = re.compile(
     r"<(?:html|body|p|br|div|a|span|ul|ol|li|b|i|u|table|strong|em|h[1-6])(?:\s[^<>]*+)?/?>", re.IGNORECASE
 )
-_BREAK = re.compile(r"<(?=/?(?:br|p|div|li|tr|ul|ol|table|h[1-6])\b)", re.IGNORECASE)
+_BREAK = re.compile(r"<(?=(?:br|li|tr|/?(?:p|div|ul|ol|table|h[1-6]))\b)", re.IGNORECASE)
+_ANY_TAG = re.compile(r"<[^<>]*+>")
 _ADDRESS = re.compile(r"[^\s@<>\"]{1,200}@[^\s@<>\"]{1,250}")
 _ANSWERS: dict[str, Answered] = {
     "ACCEPTED": "accepted",
@@ -161,6 +163,8 @@ def start_text(block: content.Block) -> str:
 
 
 def _visible(html: str) -> str:
+    if html.count("<") > MAX_TAGS:
+        return _ANY_TAG.sub("", html)
     tree = LexborHTMLParser(_BREAK.sub("\n<", html))
     tree.strip_tags(["script", "style", "head", "title"])
     return tree.body.text(separator="") if tree.body else ""

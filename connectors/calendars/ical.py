@@ -23,11 +23,12 @@ from connectors.calendars.events import Bad, Context, Event, When
 
 MAX_INSTANCES = 1_000  # of one series inside the window
 MAX_OVERRIDES = 1_000
-MAX_EXPANDED = 20_000  # instances of all series of one file
+MAX_EXPANDED = 20_000  # instances of all series of one file, and for each event in it ...
+_EXPANDED_EACH = 100  # ... so many more: the work may grow with the file, not with what it asks for
 MAX_PROBLEMS = 100
 MAX_ZONES = 100  # of one file: a calendar of the whole world has fewer
 _SERIES_DAYS = 60_000  # that one series may look at: daily for 160 years
-_FILE_DAYS = 2_000_000
+_FILE_DAYS, _DAYS_EACH = 1_000_000, 500  # the same for the whole file
 
 
 class Parsed(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +73,7 @@ def parse(raw: bytes, window: tuple[datetime, datetime], default_tz: str = "UTC"
                 read.setdefault(uid, []).append(events.read(block, context))
             except (Bad, OverflowError) as error:
                 problems.append(f"event {uid[:200]}: {error}")
-    expander = _Expander(window)
+    expander = _Expander(window, sum(map(len, read.values())))
     meetings = [meeting for series in read.values() for meeting in expander.meetings(series)]
     problems += expander.problems
     meetings.sort(key=lambda meeting: (meeting.start, meeting.key))
@@ -167,10 +168,10 @@ def _capped(problems: Sequence[str]) -> tuple[str, ...]:
 class _Expander:
     """Makes the meetings of each series inside one window, and pays for all of them from one budget."""
 
-    def __init__(self, window: tuple[datetime, datetime]) -> None:
+    def __init__(self, window: tuple[datetime, datetime], size: int) -> None:
         self.begin, self.end = (_bounded(moment) for moment in window)
-        self.days = recur.Budget(_FILE_DAYS)
-        self.left = MAX_EXPANDED
+        self.days = recur.Budget(_FILE_DAYS + _DAYS_EACH * size)
+        self.left = MAX_EXPANDED + _EXPANDED_EACH * size
         self.problems: list[str] = []
 
     def meetings(self, parts: Sequence[Event]) -> list[Meeting]:

@@ -15,7 +15,7 @@ from zlib import compress, decompressobj
 from zlib import error as zlib_error
 
 import msgspec
-from pydantic import field_validator, model_validator
+from pydantic import ConfigDict, field_validator, model_validator
 
 from agent.errors import CursorExpired, DealscribeError, NeedsHuman, Retry
 from connectors.base import Batch, Finding, Item, Options, Ref, Scope
@@ -29,6 +29,8 @@ MAX_CURSOR = 256 * 1024 * 1024
 
 class IcsOptions(Options):
     """Either a path or a url."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # a calendar's private address is as good as a password
 
     path: Path | None = None  # an .ics file, or a folder of them
     url: str | None = None  # https://...; Google, Outlook and iCloud give a private one for each calendar
@@ -44,6 +46,9 @@ class IcsOptions(Options):
         if (self.path is None) == (self.url is None):
             raise ValueError("an ics calendar needs either path or url")
         return self
+
+
+Taken = tuple[str, Item, str]  # start as written, item, short hash of its content
 
 
 class State(msgspec.Struct, frozen=True, array_like=True):
@@ -127,18 +132,17 @@ class IcsCalendar:
             raise Retry(f"{path} cannot be read: {error.strerror}") from None
 
     def _read(self, paths: Sequence[Path], folder: bool, stamp: str) -> Seen:
-        items: dict[str, Item] = {}
-        hashes: dict[str, str] = {}
+        taken: list[Taken] = []
         kept: list[str] = []
         error: DealscribeError | None = None
         for path in paths:
             prefix = f"{path.name}|" if folder else ""
             try:
-                self._add(path.read_bytes(), prefix, path.name if folder else "", items, hashes)
+                taken += self._take(path.read_bytes(), prefix, path.name if folder else "")
             except (Retry, NeedsHuman) as problem:
                 kept.append(prefix)
                 error = type(problem)(f"{path}: {problem}")
-        return Seen(items=items, hashes=hashes, stamp="" if error else stamp, kept=tuple(kept), error=error)
+        return _seen(taken, "" if error else stamp, tuple(kept), error)
 
     def _look_at_url(self, url: str, stamp: str) -> Seen | None:
         etag, _, modified = stamp.partition(" ")
@@ -149,18 +153,16 @@ class IcsCalendar:
         if response.status_code != 200:
             raise web.refused(response)
         etag, modified = (response.headers.get(name, "").replace(" ", "_") for name in ("etag", "last-modified"))
-        items: dict[str, Item] = {}
-        hashes: dict[str, str] = {}
-        self._add(response.content, "", "", items, hashes)
-        return Seen(items=items, hashes=hashes, stamp=f"{etag} {modified}".rstrip())
+        return _seen(self._take(response.content, "", ""), f"{etag} {modified}".rstrip())
 
-    def _add(self, raw: bytes, prefix: str, folder: str, items: dict[str, Item], hashes: dict[str, str]) -> None:
-        """Takes one file apart; nothing is added of a file that is not whole."""
+    def _take(self, raw: bytes, prefix: str, folder: str) -> list[Taken]:
+        """What one file holds; nothing at all of a file that is not whole."""
         file = ical.objects(raw)
         if not raw.strip() or (file.calendar and not file.complete):
             raise Retry("the calendar is cut off; it may be half written")
         if not file.calendar:
             raise NeedsHuman("this is no calendar: it has no BEGIN:VCALENDAR")
+        taken = []
         for found in file.objects:
             rule = excluded_by(found.categories, self._scope)
             item = Item(
@@ -171,8 +173,19 @@ class IcsCalendar:
                 excluded=rule,
                 size=len(found.raw),
             )
-            items[item.ref] = item
-            hashes[item.ref] = "excluded" if rule else found.digest[:16]
+            taken.append((found.start, item, "excluded" if rule else found.digest[:16]))
+        return taken
+
+
+def _seen(taken: Sequence[Taken], stamp: str, kept: tuple[str, ...] = (), error: DealscribeError | None = None) -> Seen:
+    in_order = sorted(taken, key=lambda one: (one[0], one[1].ref))
+    return Seen(
+        items={item.ref: item for _, item, _ in in_order},
+        hashes={item.ref: text for _, item, text in in_order},
+        stamp=stamp,
+        kept=kept,
+        error=error,
+    )
 
 
 def excluded_by(categories: Sequence[str], scope: Scope) -> str:
