@@ -1,21 +1,22 @@
 """What the steps of the flow share: the store, the sources, the CRM, the workers, the clock, and who we are."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection
 
 import connectors
+import connectors.base
 from agent.clients import Directory
 from agent.config import Config, SourceConfig
 from agent.intake import House
 from agent.model import Change, Pipeline
 from agent.store import Store, crm, mirror, sources
 from agent.workers import Workers
-from connectors.base import Crm, Scope, Source
+from connectors.base import Crm, Facts, Finding, Scope, Source
 
 CALENDAR_AHEAD = timedelta(days=400)  # how far ahead the instances of a series are looked at
 
@@ -61,18 +62,7 @@ class Flow:
         return self._people[1]
 
     def house(self, tx: Connection) -> House:
-        """Who we are: domains, the reps' addresses, what is kept out."""
-        config = self.config
-        owners = [s.owner for s in config.sources if "@" in s.owner]
-        return House(
-            domains=tuple(config.organization.domains),
-            addresses=frozenset(owners) | {r.email for r in mirror.reps(tx)},
-            authserv_ids=tuple(config.organization.authserv_ids),
-            exclude_addresses=frozenset(config.exclude.addresses),
-            exclude_domains=tuple(config.exclude.domains),
-            private_events=config.exclude.private_events,
-            hash_key=sources.hash_key(tx),
-        )
+        return house_of(self.config, tx)
 
     def owners(self, tx: Connection) -> dict[str, str]:
         """Source -> rep id; an owner that the CRM does not list stands for himself."""
@@ -85,6 +75,20 @@ class Flow:
 
     def email_of(self, tx: Connection, source: SourceConfig) -> str:
         return next((r.email for r in mirror.reps(tx) if r.id == source.owner), source.owner)
+
+
+def house_of(config: Config, tx: Connection) -> House:
+    """Who we are: domains, the reps' addresses, what is kept out."""
+    owners = [s.owner for s in config.sources if "@" in s.owner]
+    return House(
+        domains=tuple(config.organization.domains),
+        addresses=frozenset(owners) | {r.email for r in mirror.reps(tx)},
+        authserv_ids=tuple(config.organization.authserv_ids),
+        exclude_addresses=frozenset(config.exclude.addresses),
+        exclude_domains=tuple(config.exclude.domains),
+        private_events=config.exclude.private_events,
+        hash_key=sources.hash_key(tx),
+    )
 
 
 def open_source(config: Config, source: SourceConfig, since: datetime, now: datetime) -> Source:
@@ -117,6 +121,37 @@ def open_crm(config: Config, store: Store) -> Crm:
 
     built_in: Crm = kind(config.crm.options, apply, find)
     return built_in
+
+
+class Withheld:
+    """A hosted CRM that is read and never written; each change is taken as written."""
+
+    Options: ClassVar[type[connectors.base.Options]] = connectors.base.Options
+    transactional: ClassVar[bool] = False
+
+    def __init__(self, crm: Crm) -> None:
+        self._crm = crm
+
+    def check(self) -> list[Finding]:
+        return self._crm.check()
+
+    def capabilities(self) -> frozenset[str]:
+        return self._crm.capabilities()
+
+    def pull(self, cursor: str | None) -> Iterator[Facts]:
+        return self._crm.pull(cursor)
+
+    def write(self, change: Change, remote: Mapping[str, str]) -> str:
+        return f"withheld:{change.key}"
+
+    def find(self, key: str) -> str | None:
+        return None
+
+
+def never_written(config: Config, copy: Store) -> Crm:
+    """The CRM of a dry run: the built-in one works on the throw-away copy, a hosted one is only read."""
+    crm = open_crm(config, copy)
+    return crm if crm.transactional else Withheld(crm)
 
 
 def named(all_sources: Sequence[SourceConfig], names: Sequence[str]) -> list[SourceConfig]:

@@ -34,9 +34,7 @@ from agent.model import (
 from agent.objections import ObjectionBook
 from agent.stages import Progress, in_order, move_key
 from agent.words import topic, words
-
-WRITE = 0.75  # a reading this sure is written; a less sure one is proposed
-PROPOSE = 0.5  # a reading less sure than this is ignored
+from classifiers import PROPOSE, WRITE
 
 NO_READING = Reading(version="", language="other")
 

@@ -375,6 +375,22 @@ def count_present(tx: Connection, source: str) -> int:
     return tx.scalar(query) or 0
 
 
+def present_refs(tx: Connection, source: str) -> set[str]:
+    """The refs of a source that have a row, as far as the items are still there."""
+    return set(tx.scalars(select(ledger.c.ref).where(ledger.c.source == source, ledger.c.gone_at.is_(None))))
+
+
+def count_gone(tx: Connection, source: str) -> int:
+    query = select(func.count()).where(ledger.c.source == source, ledger.c.gone_at.is_not(None))
+    return tx.scalar(query) or 0
+
+
+def quarantined(tx: Connection, source: str | None = None) -> list[Any]:
+    """Items that could not be read: source, ref, folder, uid, reason."""
+    query = select(ledger).where(ledger.c.outcome == "quarantined").order_by(ledger.c.id)
+    return list(tx.execute(query if source is None else query.where(ledger.c.source == source)))
+
+
 # -- fetching once more, and forgetting ---------------------------------------------------------------------------
 
 

@@ -1,0 +1,68 @@
+"""The command line: `dealscribe COMMAND`; every command is one function in a room of this folder.
+
+Exit codes: 0 done; 1 the answer is no (not green, something is missing, a change was refused); 2 wrong usage;
+3 a person must act (configuration, password, rights); 4 try again later; 5 another dealscribe is at work.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from sqlalchemy.exc import DBAPIError
+
+from agent.cli import ask, daemon, flow, reader, setup
+from agent.cli.common import PERSON, REFUSED, RETRY, complain
+from agent.errors import ConfigError, NeedsHuman, Rejected, Retry
+from agent.store import explain_database_error
+from agent.texts import say
+
+app = typer.Typer(
+    name="dealscribe",
+    help="Logs e-mail and calendars into the CRM by itself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "sync": flow.sync,
+    "status": ask.status,
+    "report": ask.report,
+    "explain": ask.explain,
+    "reconcile": flow.reconcile,
+    "check": setup.check,
+    "import": setup.import_,
+    "export": setup.export,
+    "classify": reader.classify,
+    "run": daemon.run,
+}
+for _name, _command in COMMANDS.items():
+    app.command(_name)(_command)
+
+
+def main() -> None:
+    """The entry point; what a person must do is said in a sentence, never in a traceback."""
+    try:
+        app()
+    except ConfigError as error:
+        complain(say("error.config"), *error.problems)
+        sys.exit(PERSON)
+    except NeedsHuman as error:
+        complain(say("error.person", error=error))
+        sys.exit(PERSON)
+    except Retry as error:
+        complain(say("error.retry", error=error))
+        sys.exit(RETRY)
+    except Rejected as error:
+        complain(say("error.rejected", error=error))
+        sys.exit(REFUSED)
+    except DBAPIError as error:
+        complain(say("error.database", error=explain_database_error(error)))
+        sys.exit(PERSON)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has seen enough
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

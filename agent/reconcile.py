@@ -1,0 +1,119 @@
+"""The proof that nothing was lost: what stands on the server, in the ledger and in the CRM, compared by identity."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from agent.collect import collect_from, take_up
+from agent.config import SourceConfig
+from agent.errors import DealscribeError, NeedsHuman, Retry
+from agent.flow import Flow, open_source
+from agent.store import histories, ledger, sources
+from agent.store.tables import activity, crm_activity, link, outbox
+from connectors.base import Ref, Source
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What the comparison of one source found."""
+
+    source: str
+    on_server: int  # items that stand there now, within scope
+    known: int  # of those, how many have a row
+    missing: tuple[Ref, ...]  # those that have none
+    vanished: int  # rows whose item the server no longer has
+    taken_up: int = 0  # missing ones that --repair fetched
+    error: str = ""  # why it could not be compared
+
+    @property
+    def holds(self) -> bool:
+        return not self.error and len(self.missing) == self.taken_up
+
+
+@dataclass(frozen=True)
+class CrmProof:
+    """What the comparison of histories and CRM found."""
+
+    logged: int
+    waiting: int  # changes that are not written yet
+    rejected: int  # changes that the CRM will never take, and what depends on them
+    missing: tuple[str, ...]  # keys of logged activities that the CRM does not have
+
+    @property
+    def holds(self) -> bool:
+        return not self.missing and not self.rejected
+
+
+def prove(flow: Flow, config: SourceConfig, *, repair: bool = False) -> Proof:
+    """Compare one source with the ledger. What arrives meanwhile is collected first and is not missing."""
+    with flow.store.transaction() as tx:
+        state = sources.begin(tx, config.name, config.start(flow.now()))
+    try:
+        source = open_source(flow.config, config, state.since, flow.now())
+        try:
+            proof = _compare(flow, config, source, repair)
+        finally:
+            source.close()
+    except (Retry, NeedsHuman) as error:
+        return Proof(config.name, 0, 0, (), 0, error=str(error))
+    with flow.store.transaction() as tx:
+        sources.save(tx, config.name, proof_missing=len(proof.missing) - proof.taken_up)
+        if proof.holds:
+            sources.save(tx, config.name, last_proof=flow.now())
+    return proof
+
+
+def _compare(flow: Flow, config: SourceConfig, source: Source, repair: bool) -> Proof:
+    standing = {r.ref: r for r in source.refs()}
+    with flow.store.reading() as tx:
+        rows = ledger.present_refs(tx, config.name)
+    if standing.keys() - rows:
+        collect_from(flow, config, source)  # new mail, and nothing else, is what a poll takes up
+        with flow.store.reading() as tx:
+            rows = ledger.present_refs(tx, config.name)
+    missing = tuple(standing[ref] for ref in sorted(standing.keys() - rows))
+    vanished = rows - standing.keys()
+    if len(standing) == 0 and len(vanished) >= 10:
+        raise Retry(f"the source shows nothing at all, and {len(vanished)} items stood there before")
+    with flow.store.transaction() as tx:
+        meetings = ledger.mark_gone(tx, config.name, vanished, flow.now())
+        histories.mark_dirty(tx, histories.clients_of_activities(tx, meetings))
+    taken_up = take_up(flow, config, source, [r.ref for r in missing]) if repair and missing else 0
+    with flow.store.reading() as tx:
+        gone = ledger.count_gone(tx, config.name)
+    return Proof(config.name, len(standing), len(standing) - len(missing), missing, gone, taken_up)
+
+
+def prove_crm(flow: Flow) -> CrmProof:
+    """Is every logged activity in the CRM, once? A hosted CRM is asked for each of them."""
+    with flow.store.reading() as tx:
+        written = _written_logs(tx)
+        logged = _logged(tx)
+        waiting = _count(tx, ("pending", "sending"))
+        rejected = _count(tx, ("rejected",))
+        there = set(tx.scalars(select(crm_activity.c.key).where(~crm_activity.c.removed)))
+    expected = sorted(logged & set(written))
+    if flow.crm.transactional:
+        return CrmProof(len(logged), waiting, rejected, tuple(k for k in expected if k not in there))
+    try:
+        missing = tuple(k for k in expected if flow.crm.find(written[k]) is None)
+    except DealscribeError as error:
+        raise NeedsHuman(f"the CRM could not be asked: {error}") from error
+    return CrmProof(len(logged), waiting, rejected, missing)
+
+
+def _logged(tx: Connection) -> set[str]:
+    query = select(activity.c.key).join(link).where(link.c.outcome == "logged")
+    return set(tx.scalars(query))
+
+
+def _written_logs(tx: Connection) -> dict[str, str]:
+    """Activity -> key of the change that logged it."""
+    query = select(outbox.c.subject, outbox.c.key, outbox.c.needs).where(
+        outbox.c.kind == "log_activity", outbox.c.state == "written"
+    )
+    return {r.subject: r.key for r in tx.execute(query) if not r.needs}
+
+
+def _count(tx: Connection, states: tuple[str, ...]) -> int:
+    return len(list(tx.scalars(select(outbox.c.seq).where(outbox.c.state.in_(states)))))

@@ -1,0 +1,126 @@
+"""Is everything fresh? A source is green only if its last poll and its last proof are."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from agent.advice import unverified
+from agent.config import Config, SourceConfig
+from agent.store import ledger, outbox, sources
+from agent.store.tables import activity, link
+from agent.store.tables import ledger as ledger_table
+from agent.texts import say
+
+POLL_AGE = timedelta(minutes=15)  # or three polls, whichever is longer
+PROOF_AGE = timedelta(hours=26)  # it is made daily
+
+
+class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One source, as `status` tells it."""
+
+    name: str
+    kind: str
+    phase: str
+    done: int
+    total: int | None
+    last_success: datetime | None
+    last_proof: datetime | None
+    last_error: str | None
+    next_try: datetime | None
+    problems: tuple[str, ...]  # why it is not green
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that `status` tells."""
+
+    green: bool
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+    sources: tuple[SourceStatus, ...]
+    outcomes: dict[str, int]
+    outbox: dict[str, int]  # written, waiting, rejected
+
+
+def look(tx: Connection, config: Config, now: datetime) -> Status:
+    states = sources.states(tx)
+    rows = tuple(_source(s, states.get(s.name), now) for s in config.sources)
+    counts = outbox.counts(tx)
+    problems = [p for row in rows for p in row.problems]
+    if lost := len(ledger.quarantined(tx)):
+        problems.append(say("status.quarantined", count=lost))
+    if refused := counts.get("rejected", 0):
+        problems.append(say("status.rejected", count=refused))
+    return Status(
+        green=not problems,
+        problems=tuple(problems),
+        notes=tuple(_notes(tx, config)),
+        sources=rows,
+        outcomes=_outcomes(tx),
+        outbox={
+            "written": counts.get("written", 0),
+            "waiting": counts.get("pending", 0) + counts.get("sending", 0),
+            "rejected": refused,
+        },
+    )
+
+
+def _source(config: SourceConfig, state: object, now: datetime) -> SourceStatus:
+    values = {name: getattr(state, name, None) for name in ("last_success", "last_proof", "last_error", "next_try")}
+    return SourceStatus(
+        name=config.name,
+        kind=config.kind,
+        phase=getattr(state, "phase", "new"),
+        done=getattr(state, "done", 0),
+        total=getattr(state, "total", None),
+        problems=tuple(_problems(config, state, now)),
+        **values,
+    )
+
+
+def _problems(config: SourceConfig, state: object, now: datetime) -> list[str]:
+    success, proof = getattr(state, "last_success", None), getattr(state, "last_proof", None)
+    if (error := getattr(state, "last_error", None)) is not None:
+        return [say("status.failed", source=config.name, error=error)]
+    if success is None:
+        return [say("status.never_polled", source=config.name)]
+    problems = []
+    if now - success > max(POLL_AGE, 3 * config.poll):
+        problems.append(say("status.stale_poll", source=config.name, ago=_ago(now - success)))
+    if proof is None:
+        problems.append(say("status.no_proof", source=config.name))
+    elif now - proof > PROOF_AGE:
+        problems.append(say("status.stale_proof", source=config.name, ago=_ago(now - proof)))
+    if getattr(state, "suspicion", None):
+        problems.append(say("status.vanished_at_once", source=config.name))
+    return problems
+
+
+def _ago(age: timedelta) -> str:
+    return str(timedelta(seconds=int(age.total_seconds())))
+
+
+def _notes(tx: Connection, config: Config) -> list[str]:
+    counts = unverified(tx)
+    return [
+        say("status.unverifiable", source=m.name)
+        for m in config.mailboxes
+        if counts[m.name] and counts[m.name]["unknown"] == sum(counts[m.name].values())
+    ]
+
+
+def _outcomes(tx: Connection) -> dict[str, int]:
+    """How many letters and meetings ended how; one that two clients share counts once."""
+    found: Counter[str] = Counter()
+    found["skipped"] += tx.scalar(select(func.count()).where(activity.c.skipped != "")) or 0
+    best: dict[int, str] = {}
+    for row in tx.execute(select(link.c.activity_id, link.c.outcome)):
+        if best.get(row.activity_id) != "logged":
+            best[row.activity_id] = row.outcome
+    found.update(best.values())
+    everything = tx.scalar(select(func.count()).select_from(activity)) or 0
+    found["waiting"] += everything - sum(found.values())
+    for outcome in ("excluded", "quarantined"):
+        found[outcome] += tx.scalar(select(func.count()).where(ledger_table.c.outcome == outcome)) or 0
+    return {outcome: count for outcome, count in found.items() if count}
