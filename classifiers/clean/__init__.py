@@ -18,7 +18,7 @@ from classifiers.clean.lines import Mark, Page, page_of, unmarked
 from classifiers.clean.tail import tail_marks
 from classifiers.clean.words import FORWARD_ENDED, HANDING_OVER, SUBJECT_FORWARD, SUBJECT_REPLY
 
-__all__ = ["find_cuts", "handed_over", "kept", "language", "new_text", "reply_text"]
+__all__ = ["find_cuts", "handed_over", "kept", "language", "new_text", "reply_text", "without_history"]
 
 _COVERING_NOTE = 60  # words; more than that above a bare header block is an answer
 
@@ -48,6 +48,11 @@ def kept(text: str, cuts: Sequence[Cut]) -> list[tuple[int, int]]:
 def new_text(text: str, cuts: Sequence[Cut]) -> str:
     """What remains, each stretch in lines of its own."""
     return "\n".join(text[start:end] for start, end in kept(text, cuts))
+
+
+def without_history(text: str, cuts: Sequence[Cut]) -> str:
+    """The letter as its sender made it: signature and footers stay, what came before him and what none sees goes."""
+    return new_text(text, [cut for cut in cuts if cut.kind in ("quoted", "forwarded", "hidden")])
 
 
 def handed_over(text: str, cuts: Sequence[Cut]) -> list[tuple[int, int]]:
@@ -187,14 +192,18 @@ def _under(page: Page, at: int, head: Head, subject: str, marks: list[Mark]) -> 
     marks.append(page.mark(head.last, older, kind, "body"))
     if older < last:
         marks.append(page.mark(older, last, "quoted", "body"))
-    return last
+    if last == len(page):
+        return last
+    marks.append(page.mark(last, last + 1, "footer", "rule"))
+    return last + 1
 
 
 def _forward_ended(page: Page, at: int) -> int:
+    """The line "--- End of forwarded message ---", after which the forwarder can speak again."""
     for line in range(at, len(page)):
         said = page.said[line]
         if said and said[0] == "-" and said[:100].strip(" -").casefold() in FORWARD_ENDED:
-            return line + 1
+            return line
     return len(page)
 
 

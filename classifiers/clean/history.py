@@ -29,6 +29,8 @@ _WRAPPED_WROTE = (" wrote", " schrieb", " писал", " написал", " kirj
 _STROKES = " -_*=–—>:\t"
 _HEADERS_AT_MOST = 30  # lines
 
+Under = Literal["", "rule", "marker"]  # what stands over a block of headers
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -47,9 +49,11 @@ def head_at(page: Page, at: int) -> Head | None:
         last = at + 1
         following = page.next_said(last)
         if following is not None and not page.quoted[following]:
-            last = _headers_end(page, following, announced=True) or last
+            last = _headers_end(page, following, "marker") or last
+            if last == at + 1 and (sender := _attribution(page, following)) is not None:
+                last = sender.last  # a forward whose headers are one "3 Feb 2026, X:"
         return Head(kind, page.starts[at], last)
-    end = _headers_end(page, at, announced=_ruled(page, at))
+    end = _headers_end(page, at, "rule" if _ruled(page, at) else "")
     if end:
         return Head("headers", page.starts[_with_rule(page, at)], end)
     if line[0].isdigit() or (page.colon_near[at] and not is_rule(line)):
@@ -80,7 +84,7 @@ def _label(line: str) -> str | None:
     return LABELS.get(line[:colon].strip(" *_>\xa0\t").casefold())
 
 
-def _headers_end(page: Page, at: int, announced: bool) -> int:
+def _headers_end(page: Page, at: int, under: Under) -> int:
     """The line after the block of headers that begins here, 0 if none does."""
     role = _label(page.said[at])
     if role is None:
@@ -100,8 +104,8 @@ def _headers_end(page: Page, at: int, announced: bool) -> int:
         block.append(said[:LONG_LINE])
     whole = "\n".join(block[: last - at + 1])
     if len(roles) == 1:
-        return at + 1 if _on_one_line(block[0]) else 0
-    return last + 1 if _are_headers(roles - {"other"}, whole, announced) else 0
+        return at + 1 if (under == "marker" and "from" in roles) or _on_one_line(block[0]) else 0
+    return last + 1 if _are_headers(roles - {"other"}, whole, announced=bool(under)) else 0
 
 
 def _are_headers(roles: set[str], block: str, announced: bool) -> bool:

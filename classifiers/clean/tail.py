@@ -19,6 +19,7 @@ from classifiers.clean.words import (
 )
 
 _SIGNATURE_LINES = 15  # a longer text under "--" is a part of the letter
+_CONTACT_LINES = 9
 _DELIMITERS = ("--", "—", "–", "---")
 _SIGNATURE_WIDTH = 90
 _DASHED_NAME = re.compile(r"-[A-ZА-ЯЁ][\w'’.-]*(?: [A-ZА-ЯЁ][\w'’.-]*){0,2}")
@@ -121,22 +122,38 @@ def _rules(page: Page, first: int, last: int) -> tuple[list[Mark], int]:
 
 
 def _notices(page: Page, first: int, last: int) -> tuple[list[Mark], int]:
-    """Paragraphs that speak of the mail itself. Once one stands below the letter, what follows it does too."""
+    """Paragraphs that speak of the mail itself: a banner over the letter, and what hangs below it."""
     whole = page.text[page.starts[first] : page.starts[last]].casefold()
     if not _holds(whole, ASCII_STEMS) and (whole.isascii() or not _holds(whole, OTHER_STEMS)):
         return [], last
     marks: list[Mark] = []
+    end = last
     paragraphs = _paragraphs(page, first, last)
     for number, (start, stop) in enumerate(paragraphs):
         kind = _notice(" ".join(page.said[start:stop]).casefold())
-        if kind is None:
-            continue
-        if number == 0 and len(paragraphs) > 1:  # a banner over the letter
-            marks.append(page.mark(start, stop, kind, "notice"))
-            continue
-        marks.append(page.mark(start, last, kind, "notice"))
-        return marks, start
-    return marks, last
+        alone = number == 0 and (len(paragraphs) == 1 or kind == "footer")
+        begin = _first_notice_line(page, start, stop) if kind == "footer" or alone else start
+        if kind is not None and not (alone and begin == start):
+            marks.append(page.mark(begin, stop, kind, "notice"))
+            end = begin if number else end
+        elif end < last and _hangs_below(page, start, stop):
+            marks.append(page.mark(start, stop, "footer", "notice"))
+        else:
+            end = last
+    return marks, end
+
+
+def _first_notice_line(page: Page, start: int, stop: int) -> int:
+    """Where in its paragraph a footer begins: a line above it may be the letter's own."""
+    for at in range(start, stop):
+        if _notice(page.said[at].casefold()) is not None:
+            return at
+    return start
+
+
+def _hangs_below(page: Page, start: int, stop: int) -> bool:
+    """What stands under a notice and is no sentence belongs to it."""
+    return all(_may_sign(page.said[at]) for at in range(start, stop))
 
 
 def _notice(words: str) -> CutKind | None:
@@ -216,14 +233,17 @@ def _may_sign(line: str) -> bool:
 
 
 def _contact_block(page: Page, first: int, last: int) -> int | None:
-    """A last paragraph that opens with a name and holds a telephone number, an address or a site."""
-    paragraphs = _paragraphs(page, first, last)
-    if len(paragraphs) < 2:
-        return None
-    start, stop = paragraphs[-1]
-    lines = page.said[start:stop]
-    if not 3 <= len(lines) <= 10 or not _NAME.fullmatch(lines[0]):
-        return None
-    if all(map(_may_sign, lines)) and any(_CONTACT.search(line) for line in lines[1:]):
-        return start
-    return None
+    """Last lines that open with a name and hold a telephone number, an address or a site.
+
+    Made from HTML they may stand apart: every line a paragraph.
+    """
+    lines = _said(page, first, last)
+    start, contact = None, False
+    for below, at in enumerate(reversed(lines[1:][-_CONTACT_LINES:])):
+        said = page.said[at]
+        if len(said.split()) > 8 or not _may_sign(said):
+            break
+        if below >= 2 and contact and _NAME.fullmatch(said) and not page.said[at - 1]:
+            start = at
+        contact = contact or _CONTACT.search(said) is not None
+    return start
