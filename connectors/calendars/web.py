@@ -4,6 +4,7 @@ import logging
 import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -66,11 +67,17 @@ class Web:
     def _open(self) -> httpx.Client:
         if self._client is None:
             try:
-                context = ssl.create_default_context(cafile=str(self._ca_file) if self._ca_file else None)
+                context = _trust(self._ca_file)
             except OSError as error:
                 raise NeedsHuman(f"ca_file {self._ca_file} cannot be used: {error.strerror or error}") from None
             self._client = httpx.Client(timeout=_TIMEOUT, verify=context, auth=self._auth, follow_redirects=False)
         return self._client
+
+
+@cache
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
+    """Reading the authorities takes longer than a poll, so all calendars share them."""
+    return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
 
 
 def checked(url: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from itertools import count
 from threading import Thread
 from typing import Any
 
@@ -17,10 +17,13 @@ from connectors.base import Scope
 from connectors.calendars import caldav, web
 from connectors.calendars.caldav import CaldavCalendar, CaldavOptions, normalized
 from tests.connectors.calendar_suite import CalendarSuite, event, items_of, uids
-from tests.servers.radicale import PASSWORD, USER, CalendarServer, radicale
+from tests.servers.radicale import PASSWORD, USERS, CalendarServer, radicale
+from tests.servers.xandikos import HOME, xandikos
 
 SCOPE = Scope(since=datetime(2026, 1, 1, tzinfo=UTC), exclude_labels=("no-crm",))
 
+NEW_USERS = iter(USERS)
+NUMBERS = count(1)
 Change = Callable[[bytes], bytes]
 
 
@@ -33,6 +36,7 @@ class Between:
         self.answers: list[tuple[str, int, dict[str, str], bytes]] = []  # method, status, headers, body: instead
         self.change: Change = bytes  # what becomes of the body of each answer
         self.refuse_sync = False
+        self.http = httpx.Client(timeout=30)
 
     def __call__(self, request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
         method = request.command
@@ -45,7 +49,7 @@ class Between:
         if self.refuse_sync and b"sync-collection" in body:
             return 501, {}, b""
         headers = {k: v for k, v in request.headers.items() if k in ("Authorization", "Depth", "Content-Type")}
-        answer = httpx.request(method, self.server.url + request.path[1:], content=body, headers=headers, timeout=30)
+        answer = self.http.request(method, self.server.url + request.path[1:], content=body, headers=headers)
         return answer.status_code, {"Content-Type": "application/xml"}, self.change(answer.content)
 
 
@@ -53,6 +57,7 @@ class Between:
 def relay(between: Between) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def handle_any(self) -> None:
             status, headers, body = between(self)
@@ -70,14 +75,14 @@ def relay(between: Between) -> Iterator[str]:
                 return self.handle_any
             raise AttributeError(name)
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = Thread(target=server.serve_forever, args=(0.01,))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        listening.daemon_threads = True
+        thread = Thread(target=listening.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/"
+            yield f"http://127.0.0.1:{listening.server_address[1]}/"
         finally:
-            server.shutdown()
+            listening.shutdown()
             thread.join()
 
 
@@ -90,7 +95,7 @@ class RadicaleWorld:
         self.opened: list[CaldavCalendar] = []
 
     def open(self, **options: Any) -> CaldavCalendar:
-        known = {"url": self.url, "user": USER, "password": {"env": "CALENDAR_PASSWORD"}}
+        known = {"url": self.url, "user": self.server.user, "password": {"env": "CALENDAR_PASSWORD"}}
         made = CaldavCalendar("caldav", "anna@ours.example", CaldavOptions.model_validate({**known, **options}), SCOPE)
         self.opened.append(made)
         return made
@@ -123,19 +128,79 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALENDAR_PASSWORD", PASSWORD)
 
 
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with radicale(tmp_path_factory.mktemp("radicale")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def xandikos_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with xandikos(tmp_path_factory.mktemp("xandikos")) as url:
+        yield url
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[RadicaleWorld]:
-    with radicale(tmp_path) as server:
-        between = Between(server)
-        with relay(between) as url:
-            made = RadicaleWorld(server, between, url)
-            yield made
-            made.close()
-            assert between.methods <= web.READ_ONLY
+def server(address: str) -> Iterator[CalendarServer]:
+    """The server as a user sees it whom no other test knows."""
+    user = next(NEW_USERS)
+    made = CalendarServer(address, user, f"/{user}/")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def between(server: CalendarServer) -> Iterator[Between]:
+    made = Between(server)
+    yield made
+    made.http.close()
+    assert made.methods <= web.READ_ONLY
+
+
+@pytest.fixture
+def world(server: CalendarServer, between: Between) -> Iterator[RadicaleWorld]:
+    with relay(between) as url:
+        made = RadicaleWorld(server, between, url)
+        yield made
+        made.close()
 
 
 class TestRadicale(CalendarSuite):
     """The server keeps a sync token."""
+
+
+class XandikosWorld(RadicaleWorld):
+    """One calendar for each test; the source is given its address."""
+
+    def __init__(self, server: CalendarServer, between: Between, url: str) -> None:
+        self.server, self.between = server, between
+        self.work = server.make_calendar(f"work{next(NUMBERS)}", "Work")
+        self.url = url + self.work[1:]
+        self.opened = []
+
+    def expired(self, cursor: str) -> str:
+        return caldav._dump({ref: caldav.State("0" * 40) for ref in caldav._load(cursor)})
+
+
+class TestXandikos(CalendarSuite):
+    """A server that answers an invalid token with 412 and encodes its hrefs in another way."""
+
+    @pytest.fixture
+    def world(self, xandikos_address: str) -> Iterator[XandikosWorld]:
+        server = CalendarServer(xandikos_address, "user", HOME)
+        between = Between(server)
+        with relay(between) as url:
+            made = XandikosWorld(server, between, url)
+            yield made
+            made.close()
+        server.close()
+        between.http.close()
+        assert between.methods <= web.READ_ONLY
+
+    def test_the_calendar_is_found_from_the_servers_root(self, world: XandikosWorld) -> None:
+        root = str(httpx.URL(world.url).join("/"))
+        name = world.work.rstrip("/").rpartition("/")[2]
+        assert f"calendar {name}" in [finding.text for finding in world.open(url=root).check()]
 
 
 class PoorWorld(RadicaleWorld):
@@ -147,16 +212,13 @@ class TestServerWithoutSyncTokens(CalendarSuite):
     """The same server with its sync tokens hidden: the calendar is compared by etags."""
 
     @pytest.fixture
-    def world(self, tmp_path: Path) -> Iterator[RadicaleWorld]:
-        with radicale(tmp_path) as server:
-            between = Between(server)
-            between.refuse_sync = True
-            between.change = lambda body: body.replace(b"sync-token", b"no-such-thing")
-            with relay(between) as url:
-                made = PoorWorld(server, between, url)
-                yield made
-                made.close()
-                assert between.methods <= web.READ_ONLY
+    def world(self, server: CalendarServer, between: Between) -> Iterator[RadicaleWorld]:
+        between.refuse_sync = True
+        between.change = lambda body: body.replace(b"sync-token", b"no-such-thing")
+        with relay(between) as url:
+            made = PoorWorld(server, between, url)
+            yield made
+            made.close()
 
     def test_check_says_what_was_found(self, world: RadicaleWorld) -> None:  # type: ignore[override]
         assert "has no sync tokens" in world.open().check()[-1].text
@@ -166,7 +228,7 @@ class TestServerWithoutSyncTokens(CalendarSuite):
 
 
 def test_the_calendars_are_found_from_the_server_the_user_or_one_of_them(world: RadicaleWorld) -> None:
-    for path in ("", "anna/", "anna/work/"):
+    for path in ("", world.server.home[1:], world.work[1:]):
         assert [finding.text for finding in world.open(url=world.url + path).check()] == ["calendar Work"]
 
 
@@ -188,7 +250,7 @@ def test_only_the_chosen_calendars_are_read(world: RadicaleWorld) -> None:
     private = world.server.make_calendar("private", "Private")
     world.server.put(private, "yoga", event("yoga"))
     world.put("call", event("call"))
-    for chosen in ("Work", "work", "/anna/work/", world.url + "anna/work"):
+    for chosen in ("Work", "work", world.work, world.url + world.work.strip("/")):
         assert uids(world.open(calendars=[chosen]).fetch(None)) == ["call"]
     levels = {finding.text: finding.level for finding in world.open(calendars=["Work"]).check()}
     assert levels == {"calendar Work": "ok", "calendar Private is left out": "note"}
@@ -272,14 +334,14 @@ def test_an_answer_with_entities_is_not_read(world: RadicaleWorld) -> None:
 def test_an_answer_in_pieces_is_followed_to_its_end(world: RadicaleWorld) -> None:
     world.put("a", event("a", 1))
     world.put("b", event("b", 2))
-    token = caldav._load(list(world.open().fetch(None))[-1].cursor)["/anna/work/"].token
+    token = caldav._load(list(world.open().fetch(None))[-1].cursor)[world.work].token
     first_piece = (
-        '<multistatus xmlns="DAV:"><response><href>/anna/work/a.ics</href><propstat><prop><getetag>"1"</getetag></prop>'
-        "<status>HTTP/1.1 200 OK</status></propstat></response><response><href>/anna/work/</href>"
+        '<multistatus xmlns="DAV:"><response><href>WORKa.ics</href><propstat><prop><getetag>"1"</getetag></prop>'
+        "<status>HTTP/1.1 200 OK</status></propstat></response><response><href>WORK</href>"
         f"<status>HTTP/1.1 507 Insufficient Storage</status></response><sync-token>{token}</sync-token></multistatus>"
     )
     world.put("c", event("c", 3))
-    world.between.answers.append(("REPORT", 207, {}, first_piece.encode()))
+    world.between.answers.append(("REPORT", 207, {}, first_piece.replace("WORK", world.work).encode()))
     assert uids(world.open().fetch(None)) == ["a", "c"]
 
 
@@ -290,7 +352,7 @@ def test_a_server_that_sends_us_to_a_stranger_does_not_get_our_password_there(wo
 
 
 def test_a_redirect_keeps_the_method(world: RadicaleWorld) -> None:
-    world.between.answers.append(("PROPFIND", 302, {"Location": "/anna/work/"}, b""))
+    world.between.answers.append(("PROPFIND", 302, {"Location": world.work}, b""))
     assert world.open(url=world.url + "somewhere").check()[0].text == "calendar Work"
     assert "GET" not in world.between.methods
 
@@ -298,9 +360,7 @@ def test_a_redirect_keeps_the_method(world: RadicaleWorld) -> None:
 def test_an_href_is_one_ref_whether_or_not_it_is_percent_encoded(world: RadicaleWorld) -> None:
     world.put("встреча №1", event("meeting-1"))
     plain = [ref.ref for ref in world.open().refs()]
-    world.between.change = lambda body: body.replace(
-        "%D0%B2%D1%81%D1%82%D1%80%D0%B5%D1%87%D0%B0".encode(), "встреча".encode()
-    )
+    world.between.change = lambda body: body.replace(b"%D0%B2%D1%81%D1%82%D1%80%D0%B5%D1%87%D0%B0", "встреча".encode())
     assert [ref.ref for ref in world.open().refs()] == plain
     assert [item.ref for item in items_of(world.open().fetch(None))] == plain
     assert normalized("/a%2Fb/%D0%B2 x/") == "/a%2Fb/%D0%B2%20x/"

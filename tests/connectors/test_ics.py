@@ -61,6 +61,7 @@ def web_server(page: Page, tls: ssl.SSLContext | None = None) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             page.answer(self)

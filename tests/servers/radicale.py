@@ -1,4 +1,4 @@
-"""A real Radicale: a CalDAV server in a process of its own, with one user and a calendar."""
+"""A real Radicale: a CalDAV server in a process of its own, with many users who share a password."""
 
 import subprocess
 import sys
@@ -11,16 +11,18 @@ import httpx
 
 from tests.servers import free_port, wait_for_port
 
-USER, PASSWORD = "anna", "made-up-password"
+PASSWORD = "made-up-password"
+USERS = tuple(f"anna{i}" for i in range(200))
 
 
 class CalendarServer:
     """What a person with a calendar program can do; `url` is the server's root."""
 
-    def __init__(self, url: str, home: str) -> None:
+    def __init__(self, url: str, user: str, home: str) -> None:
         self.url = url
+        self.user = user
         self.home = home  # path of the user's calendars
-        self.http = httpx.Client(base_url=url, auth=(USER, PASSWORD), timeout=30)
+        self.http = httpx.Client(base_url=url, auth=(user, PASSWORD), timeout=30)
 
     def make_calendar(self, path: str, name: str, components: str = "VEVENT") -> str:
         """A new calendar; its path."""
@@ -53,10 +55,10 @@ class CalendarServer:
 
 
 @contextmanager
-def radicale(folder: Path) -> Iterator[CalendarServer]:
-    """Radicale on a free port, with its data in `folder`."""
+def radicale(folder: Path) -> Iterator[str]:
+    """Radicale on a free port, with its data in `folder`; gives its address."""
     port, log = free_port(), folder / "radicale.log"
-    (folder / "users").write_text(f"{USER}:{PASSWORD}\n")
+    (folder / "users").write_text("".join(f"{user}:{PASSWORD}\n" for user in USERS))
     options = [
         ("server-hosts", f"127.0.0.1:{port}"),
         ("auth-type", "htpasswd"),
@@ -68,13 +70,9 @@ def radicale(folder: Path) -> Iterator[CalendarServer]:
     ]
     command = [sys.executable, "-m", "radicale", "--config", "", *[f"--{name}={value}" for name, value in options]]
     with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out, cwd=folder) as process:
-        server = None
         try:
             wait_for_port(port, process, log)
-            server = CalendarServer(f"http://127.0.0.1:{port}/", f"/{USER}/")
-            yield server
+            yield f"http://127.0.0.1:{port}/"
         finally:
-            if server:
-                server.close()
             process.terminate()
             process.wait(timeout=10)
