@@ -4,18 +4,20 @@ import re
 from collections.abc import Mapping, Sequence
 
 from agent.model import Letter, MilestoneRead
+from classifiers.conditions import conditions
 from classifiers.phrases import same_length
 from classifiers.rules import Rule
 from classifiers.spans import Hit, Sentence, blocked, sentence_span
 
-SUBJECT_ONLY = 0.15  # taken off when the subject, not an attachment, says what "attached" is
 AGREEING = 0.04  # added for a second sentence that says the same
+_OURS = frozenset("our my наш наша наше наши нашу".split())
 _NAME_WORD = re.compile(r"[^\W\d_]+")
 
 # Of two milestones which the same sentence can prove, the first stands and the second falls.
 _STRONGER = {
     "contract_signed": ("contract_sent", "contract_approval"),
     "invoice_sent": ("contract_sent", "proposal_sent"),
+    "contract_sent": ("proposal_sent",),
     "meeting_held": ("meeting_scheduled",),
     "lost": ("postponed", "negotiation"),
 }
@@ -26,13 +28,12 @@ def milestones(
 ) -> tuple[MilestoneRead, ...]:
     """One read per milestone at most, in the order in which the letter proves them."""
     attached = _name_words(letter.attachments)
-    subject = _name_words((letter.subject,))
     cues = {hit.rule.name for sentence in some for hit in sentence.cues}
     best: dict[str, MilestoneRead] = {}
     places: dict[str, set[int]] = {}
     for sentence in some:
         for hit in sentence.hits:
-            sure = _sure(letter, sentence, hit, attached, subject, lists, cues)
+            sure = _sure(letter, sentence, hit, attached, lists, cues)
             if not sure:
                 continue
             name = hit.rule.name
@@ -49,12 +50,31 @@ def milestones(
     )
 
 
+def buying(letter: Letter, some: Sequence[Sentence]) -> bool:
+    """Whether we are the ones who buy: a supplier sends us his offer or bill, we write to our landlord."""
+    for sentence in some:
+        if any(
+            cue.rule.name == "buyer" and cue.rule.direction in ("either", letter.direction) for cue in sentence.cues
+        ):
+            return True
+        if letter.direction == "inbound" and not any(word.startswith(("your", "ваш")) for word in sentence.words):
+            sent = [
+                hit
+                for hit in sentence.hits
+                if hit.rule.name in ("proposal_sent", "invoice_sent") and not hit.rule.context
+            ]
+            if any(word in _OURS for word in sentence.words) and any(
+                not blocked(sentence, hit, "outbound") for hit in sent
+            ):
+                return True
+    return False
+
+
 def _sure(
     letter: Letter,
     sentence: Sentence,
     hit: Hit,
     attached: frozenset[str],
-    subject: frozenset[str],
     lists: Mapping[str, frozenset[str]],
     cues: set[str],
 ) -> float:
@@ -64,12 +84,12 @@ def _sure(
         rule.kind != "milestone"
         or not _for(rule, letter)
         or not cues.issuperset(rule.only_when)
-        or blocked(sentence, hit)
+        or blocked(sentence, hit, letter.direction)
     ):
         return 0.0
-    if not rule.context or attached & lists[rule.context]:
-        return rule.confidence
-    return rule.confidence - SUBJECT_ONLY if subject & lists[rule.context] else 0.0
+    if "conditional" in rule.not_when and any(one.promise for one in conditions(sentence)):
+        return 0.0
+    return rule.confidence if not rule.context or attached & lists[rule.context] else 0.0
 
 
 def _for(rule: Rule, letter: Letter) -> bool:

@@ -5,14 +5,14 @@ condition of buying beside a sentence that says what is missing. The last two ta
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import msgspec
 
 from agent.model import Letter, ObjectionRead, Span
 from classifiers.conditions import Condition, conditions
 from classifiers.phrases import BREAKS, is_number
-from classifiers.spans import Sentence, blocked, sentence_span, span
+from classifiers.spans import Hit, Sentence, blocked, sentence_span, span
 
 MOST = 3  # objections of one letter
 NEAR = 2  # sentences between a reason and its condition
@@ -51,21 +51,24 @@ class Found(msgspec.Struct):
     confidence: float
     by: str
     first: int = 0  # the phrase's place in its sentence
+    clause: int = 0
     fixed: bool = False  # a pretext by its nature: a condition elsewhere does not make it genuine
     condition: tuple[int, Condition] | None = None  # (sentence, condition)
 
 
-def objections(letter: Letter, some: Sequence[Sentence]) -> tuple[ObjectionRead, ...]:
+def objections(letter: Letter, some: Sequence[Sentence], proven: Container[str] = ()) -> tuple[ObjectionRead, ...]:
     """The objections that are open in this letter; in our own letters only those that record the client's."""
     readable = _readable(letter, some)
     if not readable:
         return ()
     named = {at: conditions(some[at])[:1] for at in readable}
-    found = _stated(some, readable) + _worries(some, readable)
+    found = _stated(letter, some, readable, named) + _worries(some, readable)
     if not found:
         found = _by_condition(some, readable, named)
     found = _distinct(found)
     _give_conditions(found, named)
+    if "lost" in proven:  # a refusal has a reason or none; "we will think about it" is over
+        found = [one for one in found if one.genuine]
     off = 0.0 if letter.direction == "inbound" else REPORTED
     return tuple(_read(letter.body, some, one, off) for one in sorted(found, key=lambda one: one.at)[:MOST])
 
@@ -80,18 +83,44 @@ def _readable(letter: Letter, some: Sequence[Sentence]) -> list[int]:
 # -- what shows an objection ----------------------------------------------------------------------------------------------
 
 
-def _stated(some: Sequence[Sentence], readable: Sequence[int]) -> list[Found]:
+def _stated(
+    letter: Letter, some: Sequence[Sentence], readable: Sequence[int], named: dict[int, list[Condition]]
+) -> list[Found]:
     found: list[Found] = []
+    selling = _selling(some, named)
     for at in readable:
         sentence = some[at]
         for hit in sentence.hits:
-            if hit.rule.kind != "objection" or blocked(sentence, hit):
+            if hit.rule.kind != "objection" or blocked(sentence, hit, letter.direction) or _wished(hit, named[at]):
+                continue
+            if "sale" in hit.rule.only_when and not selling:
                 continue
             genuine = hit.rule.genuine == "yes" or (hit.rule.genuine == "facts" and _facts(sentence))
+            if not genuine and sentence.has("answer_plan"):
+                continue
             found.append(
-                Found(hit.rule.name, at, genuine, hit.rule.confidence, hit.rule.id, hit.first, hit.rule.genuine == "no")
+                Found(
+                    hit.rule.name,
+                    at,
+                    genuine,
+                    hit.rule.confidence,
+                    hit.rule.id,
+                    hit.first,
+                    sentence.clauses[hit.first],
+                    hit.rule.genuine == "no",
+                )
             )
     return found
+
+
+def _selling(some: Sequence[Sentence], named: dict[int, list[Condition]]) -> bool:
+    """Whether buying is spoken of at all: a fault of what was delivered long ago is no objection."""
+    return any(named.values()) or any(sentence.has("worry") or sentence.has("sale") for sentence in some)
+
+
+def _wished(hit: Hit, conditions: Sequence[Condition]) -> bool:
+    """Words of the condition or of the promise behind it say what is wanted, not what is wrong."""
+    return any(one.first <= hit.first < (one.end if one.outer >= one.first - 4 else one.last) for one in conditions)
 
 
 def _worries(some: Sequence[Sentence], readable: Sequence[int]) -> list[Found]:
@@ -133,7 +162,7 @@ def _outside(sentence: Sentence, condition: Condition | None) -> set[int]:
     """The words that stand neither in the condition nor in the promise behind it."""
     if condition is None:
         return set(range(len(sentence.words)))
-    return set(range(condition.outer))
+    return set(range(condition.outer)) | set(range(condition.end, len(sentence.words)))
 
 
 def _void(sentence: Sentence) -> bool:
@@ -169,10 +198,9 @@ def _distinct(found: Sequence[Found]) -> list[Found]:
             best[one.type] = one
     chosen: list[Found] = []
     for one in sorted(best.values(), key=lambda one: (-one.genuine, -one.confidence, _PRIORITY.index(one.type))):
-        if not any(other.at == one.at for other in chosen):
+        if not any(other.at == one.at and (other.genuine or other.clause == one.clause) for other in chosen):
             chosen.append(one)
-    genuine = [one for one in chosen if one.genuine]
-    return [one for one in chosen if one.genuine or not genuine or one.type != "other"]
+    return [one for one in chosen if one.type != "other" or len(chosen) == 1 or one.genuine]
 
 
 def _give_conditions(found: Sequence[Found], named: dict[int, list[Condition]]) -> None:
@@ -215,10 +243,8 @@ def _reason(body: str, sentence: Sentence, anchor: int, condition: Condition | N
     if condition is not None:
         if anchor < condition.outer:
             last = condition.outer
-        elif condition.outer <= anchor < condition.last:
+        elif anchor < condition.end:
             return None  # the reason is nothing but the condition
-        else:
-            first = condition.last
     first = _lead(sentence, first, min(anchor, last - 1))
     last = _tail(sentence, max(first, anchor), last)
     if last - first < 2:
@@ -233,7 +259,9 @@ def _lead(sentence: Sentence, first: int, anchor: int) -> int:
         greeting = words[at] == "," and at - first <= 3
         if words[at] == ":" or greeting or words[at] in ("but", "however", "но", "однако", "зато"):
             first = at + 1
-    while first < anchor and (words[first] in _LEADS or words[first] in BREAKS or words[first] == "-"):
+    while words[first] in ("*", "•", "-", "–", "—") or (
+        first < anchor and (words[first] in _LEADS or words[first] in BREAKS)
+    ):
         first += 1
     for pair in _LEAD_PAIRS:
         if words[first : first + len(pair)] == pair:

@@ -4,7 +4,7 @@
     [please] (see|find) attached   [x] may be missing, (a|b c) are alternatives
     договор~  sign~              every form of the word (pymorphy3 for Russian, suffixes and a short table for English)
     подписан*                    every word that begins so
-    # %                          a number, in digits or as a word
+    #  @                         a number, in digits or as a word; a clock time or a date in digits
 
 {offer} is a list from the `[words]` tables. Upper case, ё and curly apostrophes do not matter.
 """
@@ -24,6 +24,7 @@ MAX_EXPANSIONS = 3000  # of one line; more than that is a mistake in the line
 BREAKS = (",", ";", ":", "(", ")", "—", "–", "--", "…", ".", "!", "?", "•", "*")
 
 _WORD = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+n't|'(?:ve|re|ll|d|m|s)(?!\w)|[^\W_]+|--+|[^\w\s]|_+")
+_MOMENT = r"[0-9]{1,2}[:./][0-9]{2}(?:[:./][0-9]{2,4})?"
 _CLOSING = {"(": ")", "[": "]"}
 _LINE = re.compile(r"\.\.\.|\.\.|\{\w+\}|[()\[\]|]|[^\s()\[\]|]+")
 _SAME = str.maketrans({"ё": "е", "Ё": "Е", "’": "'", "‘": "'", "ʼ": "'", "`": "'", "\u00a0": " "})
@@ -60,6 +61,7 @@ class Slot(msgspec.Struct, frozen=True):
     exact: frozenset[str] = frozenset()
     begins: frozenset[str] = frozenset()
     number: bool = False
+    moment: bool = False
     gap: int = 0
     any_clause: bool = False  # the gap may run over a comma
     optional: bool = False
@@ -69,18 +71,18 @@ class Slot(msgspec.Struct, frozen=True):
         if self.gap:
             kept: dict[str, Any] = {} if self.any_clause else {"LOWER": {"NOT_IN": list(BREAKS)}}
             return {**kept, "OP": f"{{0,{self.gap}}}"}
-        if self.begins or self.number:
+        if self.begins or self.number or self.moment:
             parts = [re.escape(word) for word in sorted(self.exact)] + [
                 f"{re.escape(b)}.*" for b in sorted(self.begins)
             ]
-            test: Any = {"REGEX": f"^(?:{'|'.join(parts + [r'[0-9].*'] * self.number)})$"}
+            test: Any = {"REGEX": f"^(?:{'|'.join(parts + [r'[0-9].*'] * self.number + [_MOMENT] * self.moment)})$"}
         else:
             test = next(iter(self.exact)) if len(self.exact) == 1 else {"IN": sorted(self.exact)}
         return {"LOWER": test, "OP": "?"} if self.optional else {"LOWER": test}
 
     @property
     def required(self) -> bool:
-        return not (self.gap or self.optional or self.number)
+        return not (self.gap or self.optional or self.number or self.moment)
 
 
 Line = tuple[Slot, ...]
@@ -147,6 +149,8 @@ class Vocabulary:
             return [Slot(gap=3)]
         if token == "...":
             return [Slot(gap=6, any_clause=True)]
+        if token == "@":
+            return [Slot(moment=True)]
         if token == "#":
             return [Slot(exact=_NUMBER_WORDS, number=True)]
         if token.endswith("~"):
@@ -192,17 +196,19 @@ def _trimmed(line: Line) -> Line:
 def _joined(lines: Sequence[Line]) -> list[Line]:
     exact: set[str] = set()
     begins: set[str] = set()
-    number = False
+    number = moment = False
     longer: list[Line] = []
     for line in lines:
         if len(line) == 1 and not line[0].gap and not line[0].optional:
             exact |= line[0].exact
             begins |= line[0].begins
             number = number or line[0].number
+            moment = moment or line[0].moment
         else:
             longer.append(line)
-    if exact or begins or number:
-        return [(Slot(exact=frozenset(exact), begins=frozenset(begins), number=number),), *longer]
+    if exact or begins or number or moment:
+        slot = Slot(exact=frozenset(exact), begins=frozenset(begins), number=number, moment=moment)
+        return [(slot,), *longer]
     return longer
 
 

@@ -8,9 +8,10 @@ from typing import Literal
 
 import msgspec
 
-from agent.model import Cut, Letter, MilestoneRead, ObjectionRead, Reading
-from classifiers.clean import find_cuts, handed_over, kept, language
-from classifiers.milestones import milestones
+from agent.model import Cut, Letter, MilestoneRead, NotBusiness, ObjectionRead, Reading
+from classifiers.automated import automated, matter
+from classifiers.clean import find_cuts, handed_over, kept, language, without_history
+from classifiers.milestones import buying, milestones
 from classifiers.objections import objections
 from classifiers.rules import VERSION, book
 from classifiers.spans import Sentence
@@ -27,6 +28,8 @@ class Prepared(msgspec.Struct, frozen=True):
     letter: Letter
     cuts: tuple[Cut, ...]
     language: Tongue
+    machine: Literal["", "auto_reply", "bounce", "calendar_notification", "newsletter", "notice"]
+    matter: NotBusiness
     shown: str  # the body with blanks for all that is not read: places stay those of the body
 
 
@@ -44,7 +47,17 @@ def _prepare(letter: Letter) -> Prepared:
     if own <= COVERING_NOTE:
         stretches = sorted([*stretches, *handed_over(letter.body, cuts)])
     shown = _shown(letter.body, stretches)
-    return Prepared(letter=letter, cuts=cuts, language=language(shown), shown=shown)
+    sent = without_history(letter.body[:MAX_TEXT], cuts)
+    asked = (letter.signals, letter.subject, sent, letter.signals.get("from", ""))
+    inbound = letter.direction == "inbound"
+    return Prepared(
+        letter=letter,
+        cuts=cuts,
+        language=language(shown),
+        machine=automated(*asked) if inbound else "",
+        matter=matter(*asked) if inbound else "",
+        shown=shown,
+    )
 
 
 def _shown(body: str, stretches: Sequence[tuple[int, int]]) -> str:
@@ -62,11 +75,7 @@ def _sentences(prepared: Sequence[Prepared]) -> list[tuple[Sentence, ...]]:
     """The sentences of every letter that can say anything, found in batches of one language."""
     found: list[tuple[Sentence, ...]] = [()] * len(prepared)
     for tongue in ("en", "ru"):
-        some = [
-            number
-            for number, one in enumerate(prepared)
-            if _tongue(one) == tongue and one.letter.direction != "internal"
-        ]
+        some = [number for number, one in enumerate(prepared) if _tongue(one) == tongue and _telling(one)]
         if some:
             from classifiers.pipeline import sentences  # spaCy is loaded only when something is to be read
 
@@ -75,6 +84,15 @@ def _sentences(prepared: Sequence[Prepared]) -> list[tuple[Sentence, ...]]:
             ):
                 found[number] = result
     return found
+
+
+def _telling(one: Prepared) -> bool:
+    """Whether the letter can prove or hold anything: not between ourselves, not in what is no client's business."""
+    return (
+        one.letter.direction != "internal"
+        and not one.matter
+        and one.machine not in ("newsletter", "bounce", "auto_reply")
+    )
 
 
 def _tongue(one: Prepared) -> str:
@@ -87,7 +105,17 @@ def _tongue(one: Prepared) -> str:
 def _reading(one: Prepared, some: tuple[Sentence, ...]) -> Reading:
     proven: tuple[MilestoneRead, ...] = ()
     held: tuple[ObjectionRead, ...] = ()
-    if some:
+    if some and not buying(one.letter, some):
         proven = milestones(one.letter, some, book(_tongue(one)).lists)
-        held = objections(one.letter, some)
-    return Reading(version=VERSION, language=one.language, cuts=one.cuts, milestones=proven, objections=held)
+        if not one.machine:
+            held = objections(one.letter, some, {read.name for read in proven})
+    return Reading(
+        version=VERSION,
+        language=one.language,
+        cuts=one.cuts,
+        milestones=proven,
+        objections=held,
+        automated=one.machine,
+        business=one.matter in ("", "recruit") and one.machine != "newsletter",
+        matter=one.matter,
+    )

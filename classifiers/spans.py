@@ -2,7 +2,7 @@
 
 import msgspec
 
-from agent.model import Span
+from agent.model import Direction, Span
 from classifiers.rules import Rule
 
 MAX_QUOTE = 400  # characters of a quote; a longer sentence is cut at a word
@@ -40,6 +40,8 @@ def span(body: str, start: int, end: int) -> Span:
         start += 1
     while end > start and body[end - 1].isspace():
         end -= 1
+    if body[start:end].count("«") > body[start:end].count("»") and body[end : end + 1] == "»":
+        end += 1
     if end - start > MAX_QUOTE:
         cut = body.rfind(" ", start, start + MAX_QUOTE)
         end = cut if cut > start else start + MAX_QUOTE
@@ -68,13 +70,13 @@ def reach(sentence: Sentence, cue: Hit) -> range:
     return range(cue.last, min(after, cue.last + int(kind)))
 
 
-def blocked(sentence: Sentence, hit: Hit) -> bool:
+def blocked(sentence: Sentence, hit: Hit, direction: Direction) -> bool:
     """Whether a cue takes the phrase's force: "not paid", "will be signed", "if you have signed"."""
     wanted = hit.rule.not_when
     if "question" in wanted and sentence.question:
         return True
     for cue in sentence.cues:
-        if cue.rule.name not in wanted or _own(sentence, hit, cue):
+        if cue.rule.name not in wanted or cue.rule.direction not in ("either", direction) or _own(sentence, hit, cue):
             continue
         touched = reach(sentence, cue)
         if touched.start < hit.last and hit.first < touched.stop:
