@@ -39,7 +39,7 @@ _SKIP = r"(?:the|on|с|со|в|во|до|mon|tue|wed|thu|fri|sat|sun|пн|вт|�
 _UNTIL = re.compile(rf"(?<!\w){_LEAD}\s{{1,3}}{_SKIP}(?:[^\W\d]{{6,11}},?\s)?{_SKIP}(?:{_DATE})", re.IGNORECASE)
 _UNTIL_WEEKDAY = re.compile(rf"(?<!\w){_LEAD}\s{{1,3}}{_SKIP}{_WEEKDAY}(?!\w)", re.IGNORECASE)
 _RANGE = re.compile(
-    rf"(?<!\w)(?:from|between|с|со)\s[^\n.!?]{{2,25}}?\s(?:to|and|till|until|по|до|-|–)\s(?:{_DATE})", re.IGNORECASE
+    rf"(?<!\w)(?:from|between|с|со)\s[^\n.!?]{{1,25}}?\s(?:to|and|till|until|по|до|-|–)\s(?:{_DATE})", re.IGNORECASE
 )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from agent.model import NotBusiness
 from classifiers.absence import absent_until
 
-__all__ = ["absent_until", "automated", "bounced_address", "mailing_list", "matter"]
+__all__ = ["absent_until", "automated", "bounced_address", "is_business", "mailing_list", "matter"]
 
 Automated = Literal["", "auto_reply", "bounce", "calendar_notification", "newsletter", "notice"]
 
@@ -106,6 +106,17 @@ def matter(signals: Mapping[str, str], subject: str, text: str, sender: str) -> 
     if _is_vendor(seen):
         return "vendor"
     return "private" if _is_private(seen) else ""
+
+
+def is_business(signals: Mapping[str, str], subject: str, text: str, sender: str) -> bool:
+    """Not so: private mail, newsletters, advertising, offers out of the blue, surveys.
+
+    Suppliers who serve us, recruiters and machines that speak of work are business, though not a client's.
+    """
+    if matter(signals, subject, text, sender) in ("private", "newsletter"):
+        return False
+    seen = _see(signals, subject, text, sender)
+    return not (_pitches(seen) or _asks_everybody(seen))
 
 
 def mailing_list(signals: Mapping[str, str]) -> bool:
@@ -219,11 +230,18 @@ def _is_recruiting(seen: Seen) -> bool:
 
 def _is_vendor(seen: Seen) -> bool:
     whole = f"{seen.subject} {seen.text}"
-    if _REPLY.match(seen.subject):
-        return False
-    pitches = sum(phrase in whole for phrase in _SAY["vendor"]["pitch"])
     served = sum(phrase in whole for phrase in _SAY["vendor"]["service"])
-    return pitches >= 2 or served >= 2
+    return _pitches(seen) or (served >= 2 and not _REPLY.match(seen.subject))
+
+
+def _pitches(seen: Seen) -> bool:
+    """Somebody unknown sells to us."""
+    whole = f"{seen.subject} {seen.text}"
+    return not _REPLY.match(seen.subject) and sum(phrase in whole for phrase in _SAY["vendor"]["pitch"]) >= 2
+
+
+def _asks_everybody(seen: Seen) -> bool:
+    return not _REPLY.match(seen.subject) and seen.says("survey", "text")
 
 
 def _is_private(seen: Seen) -> bool:

@@ -166,8 +166,8 @@ PIECES = [
     ">", "> ", "|", "\n", "\r\n", "-- \n", "--\n", "On Tue, 3 Feb 2026 at 14:05, A <a@b.example> wrote:\n",
     "From: A <a@b.example>\nSent: 3 Feb 2026 10:00\n", "От:", "Тема: x\n", "---------- Forwarded message ---------\n",
     "-------- Конец пересылаемого сообщения --------\n", "Regards,\n", "С уважением,\n", "Sent from my iPhone\n",
-    "word ", "слово ", "________________\n", "<", "@", ":", "intended recipient\n\n", "+7 000 555-01-01\n", "Ann Berg\n", "\x00",
-    "&gt;", "：", "在 2026年", "Thanks,\n",
+    "word ", "слово ", "________________\n", "<", "@", ":", "intended recipient\n\n", "+7 000 555-01-01\n",
+    "Ann Berg\n", "\x00", "&gt;", "：", "在 2026年", "Thanks,\n",
 ]  # fmt: skip
 
 
