@@ -131,7 +131,7 @@ def _prepare(flow: Flow, config: SourceConfig, items: Sequence[Item]) -> tuple[l
     """What the ledger stores, and the items that could not be read, each with its error."""
     readable = [i for i in items if not i.problem]
     poisoned = [(i, i.problem) for i in items if i.problem]
-    with flow.store.transaction() as tx:
+    with flow.store.reading() as tx:
         house = flow.house(tx)
         tz, owner = flow.zone_of(tx, config), flow.email_of(tx, config)
         state = sources.state(tx, config.name)
@@ -170,9 +170,10 @@ def _clients_of_vanished(tx: Connection, config: SourceConfig, batch: Batch, now
 
 def _is_suspicious(tx: Connection, config: SourceConfig, batch: Batch) -> bool:
     """Most of a source vanished at once: believe it only when the next look shows the same."""
+    if len(batch.vanished) < SUSPICIOUS:
+        return False
     standing = ledger.count_present(tx, config.name)
-    if len(batch.vanished) < SUSPICIOUS or 2 * len(batch.vanished) < standing:
-        sources.save(tx, config.name, suspicion=None)
+    if 2 * len(batch.vanished) < standing:
         return False
     print_of_it = hashlib.sha256("\n".join(sorted(batch.vanished)).encode()).hexdigest()[:16]
     if sources.state(tx, config.name).suspicion == print_of_it:

@@ -41,13 +41,13 @@ class Done(NamedTuple):
 def sync(flow: Flow, wanted: Sequence[SourceConfig]) -> Done:
     """The whole story once, for these sources. Raises Retry or NeedsHuman when the CRM takes nothing."""
     pull(flow)
-    collected = 0
+    written = 0
     with ThreadPoolExecutor(COLLECTORS, thread_name_prefix="collect") as pool:
         running = [pool.submit(collect, flow, source) for source in wanted]
         while not _finished(running):
-            understand(flow, fresh_only=True)  # new mail does not wait for a long import beside it
+            written += understand(flow, fresh_only=True)  # new mail does not wait for a long import beside it
         collected = sum(future.result() for future in running)
-    written = understand(flow)
+    written += understand(flow)
     return Done(collected, written)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
 from agent.errors import NeedsHuman
+from agent.store import sources
 from agent.store.migrations import upgrade
 
 BUSY_MS = 60_000  # how long a writer in another process is waited for
@@ -25,6 +26,8 @@ class Store:
         self._writer = threading.RLock()
         self._current: Connection | None = None
         upgrade(self.engine)
+        with self.transaction() as tx:
+            sources.hash_key(tx)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -128,7 +128,7 @@ def set_setting(tx: Connection, name: str, value: str) -> None:
 
 
 def hash_key(tx: Connection) -> bytes:
-    """The key for the addresses of what is skipped; made once per store."""
+    """The key for the addresses of what is skipped; made when the store is."""
     key = settings(tx).get("hash_key")
     if key is None:
         key = secrets.token_hex(32)
