@@ -136,6 +136,7 @@ class CaldavCalendar:
                 done, last = done + len(items), _dump(states)
                 yield Batch(items=items, cursor=last, done=done, total=total, vanished=gone)
                 gone = ()
+            states[one.found.ref] = one.state  # what is still to come may all be tasks, or gone by now
         if gone or _dump(states) != last:
             yield Batch(items=(), cursor=_dump(states), done=done, total=total, vanished=gone)
 
@@ -194,27 +195,35 @@ class CaldavCalendar:
     # -- what changed ---------------------------------------------------------------------------------------------
 
     def _news(self, found: Found, state: State | None) -> News:
-        if state and (state.etags is None) != found.syncs:
-            raise CursorExpired(f"the server follows calendar {found.name} in another way than before")
-        return self._synced(found, state) if found.syncs else self._compared(found, state)
+        if state and state.etags is None and not found.syncs:
+            raise CursorExpired(f"calendar {found.name} has no sync tokens any more")
+        if found.syncs and (state is None or state.etags is None) and (news := self._synced(found, state)):
+            return news
+        return self._compared(found, state)
 
-    def _synced(self, found: Found, state: State | None) -> News:
+    def _synced(self, found: Found, state: State | None) -> News | None:
+        """What changed since the token; None if the server has tokens but takes none."""
         token = state.token if state else ""
         changed: dict[str, None] = dict.fromkeys(state.todo if state else ())
         gone: dict[str, None] = {}
         for _ in range(MAX_ROUNDS):
-            answers, new_token, more = self._sync(found, token)
-            for answer in answers:
+            response = self._sync(found, token)
+            if not token and response.status_code in (400, 405, 415, 501):
+                return None
+            answers, new_token = _answers(response), _tree(response).findtext(f"{_DAV}sync-token", "")
+            if not new_token:
+                raise Retry(f"{web.host(found.url)} answers without a sync token")
+            for answer in (one for one in answers if one.ref != found.ref):
                 here, there = (gone, changed) if answer.status == 404 else (changed, gone)
                 there.pop(answer.ref, None)
                 here[answer.ref] = None
-            if not more or new_token == token:
-                break
+            if new_token == token or not any(answer.status == 507 for answer in answers):
+                break  # 507: there is more
             token = new_token
         return News(found=found, state=State(new_token), todo=tuple(changed), gone=tuple(gone) if state else ())
 
-    def _sync(self, found: Found, token: str) -> tuple[list[Answer], str, bool]:
-        """One sync-collection: what changed since `token`, the new token, and whether there is more."""
+    def _sync(self, found: Found, token: str) -> httpx.Response:
+        """One sync-collection. A forgotten token may be answered with 403: only the body tells it from a refusal."""
         body = (
             f"<sync-collection {_NS}><sync-token>{escape(token)}</sync-token><sync-level>1</sync-level>"
             "<prop><getetag/></prop></sync-collection>"
@@ -222,11 +231,7 @@ class CaldavCalendar:
         response = self._web().ask("REPORT", found.url, {"Depth": "0", **_XML}, body.encode())
         if token and response.status_code in (403, 409, 410, 412) and b"valid-sync-token" in response.content:
             raise CursorExpired(f"the server has forgotten where we were in calendar {found.name}")
-        answers, new_token = _answers(response), _tree(response).findtext(f"{_DAV}sync-token", "")
-        if not new_token:
-            raise Retry(f"{web.host(found.url)} answers without a sync token")
-        below = [answer for answer in answers if answer.ref != found.ref]
-        return below, new_token, any(answer.status == 507 for answer in answers)
+        return response
 
     def _compared(self, found: Found, state: State | None) -> News:
         etags = self._etags(found)
@@ -254,18 +259,20 @@ class CaldavCalendar:
             yield tuple(items[begin : begin + size]), rest
 
     def _multiget(self, found: Found, refs: Sequence[str]) -> Iterator[tuple[str, Item]]:
-        """Each object with its start; what is gone meanwhile, or is a task and no event, is left out."""
+        """Each object with its start; what is gone meanwhile, or is a task, is left out; a broken event is not."""
         hrefs = "".join(f"<href>{escape(ref)}</href>" for ref in refs)
         body = f"<c:calendar-multiget {_NS}><prop><getetag/><c:calendar-data/></prop>{hrefs}</c:calendar-multiget>"
         response = self._web().ask("REPORT", found.url, {"Depth": "1", **_XML}, body.encode())
         for answer in _answers(response):
+            if answer.status >= 500:
+                raise Retry(f"{web.host(found.url)} cannot give {answer.ref} now")
             raw = _text(answer, f"{_CAL}calendar-data").encode()
             objects = ical.objects(raw).objects
-            if not objects:
+            if not objects and b"BEGIN:VEVENT" not in raw.upper():
                 continue
             rule = excluded_by([name for one in objects for name in one.categories], self._scope)
             yield (
-                min(one.start for one in objects),
+                min((one.start for one in objects), default=""),
                 Item(
                     ref=answer.ref,
                     folder=found.name,

@@ -188,7 +188,10 @@ class _Expander:
             made = [_named(master.meeting, None)]
         else:
             made = self.series(master, overrides)
-        return [meeting for meeting in made if self.touches(meeting)]
+        made = [meeting for meeting in made if self.touches(meeting)]
+        if any(part.meeting.private for part in parts):  # a changed instance of a private series may not say it again
+            made = [msgspec.structs.replace(meeting, private=True) for meeting in made]
+        return made
 
     def series(self, master: Event, overrides: dict[date, Event]) -> list[Meeting]:
         try:

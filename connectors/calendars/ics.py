@@ -125,6 +125,8 @@ class IcsCalendar:
             now = _stamp(names)
             return None if now and now == stamp else self._read(names, path.is_dir(), now)
         except FileNotFoundError:
+            if path.exists():
+                raise Retry(f"a file in {path} went away while it was read") from None
             raise NeedsHuman(f"{path} is not there: correct `path`, or export the calendar to it") from None
         except PermissionError:
             raise NeedsHuman(f"{path} may not be read: give this user the right to") from None
@@ -138,7 +140,7 @@ class IcsCalendar:
         for path in paths:
             prefix = f"{path.name}|" if folder else ""
             try:
-                taken += self._take(path.read_bytes(), prefix, path.name if folder else "")
+                taken += self._take(_bytes(path), prefix, path.name if folder else "")
             except (Retry, NeedsHuman) as problem:
                 kept.append(prefix)
                 error = type(problem)(f"{path}: {problem}")
@@ -175,6 +177,14 @@ class IcsCalendar:
             )
             taken.append((found.start, item, "excluded" if rule else found.digest[:16]))
         return taken
+
+
+def _bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        raw = file.read(web.MAX_BYTES + 1)
+    if len(raw) > web.MAX_BYTES:
+        raise NeedsHuman(f"it is larger than {web.MAX_BYTES >> 20} MB: split it into several calendars")
+    return raw
 
 
 def _seen(taken: Sequence[Taken], stamp: str, kept: tuple[str, ...] = (), error: DealscribeError | None = None) -> Seen:

@@ -33,7 +33,7 @@ class Zone:
     def aware(self, local: datetime) -> datetime:
         """Local time with its offset, as a plain fixed one."""
         offset = self.rules.utcoffset(local.replace(tzinfo=self.rules)) or timedelta(0)
-        return local.replace(tzinfo=timezone(timedelta(minutes=round(offset.total_seconds() / 60))))
+        return local.replace(tzinfo=_rounded(offset))
 
     def local(self, instant: datetime) -> datetime:
         """What the clock shows in this zone, without an offset."""
@@ -75,6 +75,12 @@ def of_block(block: content.Block) -> tuple[str, Zone | None]:
     if len(offsets) == 1:
         return tzid, _fixed(offsets.pop())
     return tzid, Zone("UTC", _Observed(observances))  # it has no name that means something elsewhere
+
+
+@cache
+def _rounded(offset: timedelta) -> timezone:
+    """A fixed offset of whole minutes: RFC 3339 cannot write the seconds that clocks differed by long ago."""
+    return timezone(timedelta(minutes=round(offset.total_seconds() / 60)))
 
 
 @cache

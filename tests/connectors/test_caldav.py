@@ -242,8 +242,12 @@ def test_a_task_among_events_is_not_handed_over(world: RadicaleWorld) -> None:
     world.server.put(mixed, "todo", event("todo").replace("VEVENT", "VTODO"))
     world.server.put(mixed, "call", event("call"))
     source = world.open()
-    assert uids(source.fetch(None)) == ["call"]
+    batches = list(source.fetch(None))
+    assert uids(batches) == ["call"]
     assert [ref.uid for ref in source.refs()] == ["call.ics"]
+    world.server.put(mixed, "todo", event("todo", 2).replace("VEVENT", "VTODO"))
+    (empty,) = source.fetch(batches[-1].cursor)
+    assert list(source.fetch(empty.cursor)) == []
 
 
 def test_only_the_chosen_calendars_are_read(world: RadicaleWorld) -> None:
@@ -301,6 +305,42 @@ def test_a_forgotten_token_is_no_login_failure_whatever_number_it_bears(world: R
     world.between.answers.append(("REPORT", status, {}, body))
     with pytest.raises(CursorExpired):
         list(world.open().fetch(cursor))
+
+
+def test_a_server_that_takes_no_tokens_after_all_is_compared_by_etags(world: RadicaleWorld) -> None:
+    world.between.refuse_sync = True
+    world.put("a", event("a", 1))
+    first = list(world.open().fetch(None))
+    world.put("b", event("b", 2))
+    world.remove("a")
+    world.between.refuse_sync = False
+    (second,) = world.open().fetch(first[-1].cursor)
+    assert (uids(first), uids([second]), len(second.vanished)) == (["a"], ["b"], 1)
+
+
+def test_tokens_that_a_server_has_no_more_are_said(world: RadicaleWorld) -> None:
+    cursor = list(world.open().fetch(None))[-1].cursor
+    world.between.change = lambda body: body.replace(b"sync-token", b"no-such-thing")
+    with pytest.raises(CursorExpired):
+        list(world.open().fetch(cursor))
+
+
+def test_an_event_that_the_server_cannot_give_now_is_not_passed_over(world: RadicaleWorld) -> None:
+    world.put("a", event("a", 1))
+    world.between.change = lambda body: (
+        body.replace(b"propstat>", b"no>").replace(b"</response>", b"<status>HTTP/1.1 500 No</status></response>")
+        if b"calendar-data" in body
+        else body
+    )
+    with pytest.raises(Retry, match="cannot give"):
+        list(world.open().fetch(None))
+
+
+def test_a_broken_event_is_handed_over_as_it_is(world: RadicaleWorld) -> None:
+    world.put("a", event("a", 1))
+    world.between.change = lambda body: body.replace(b"END:VEVENT", b"")
+    (item,) = items_of(world.open().fetch(None))
+    assert b"BEGIN:VEVENT" in item.raw
 
 
 def test_a_forbidden_calendar_needs_a_person(world: RadicaleWorld) -> None:

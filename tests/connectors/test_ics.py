@@ -234,6 +234,20 @@ def test_a_file_that_is_not_there_needs_a_person(file: FileWorld) -> None:
         list(file.open().fetch(None))
 
 
+def test_a_file_that_is_far_too_large_needs_a_person(file: FileWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ics.web, "MAX_BYTES", 1_000)
+    file.put("a", event("a", 1, "x" * 2_000))
+    with pytest.raises(NeedsHuman, match="larger than"):
+        file.open().check()
+
+
+def test_a_file_that_may_not_be_read_needs_a_person(file: FileWorld) -> None:
+    file.path.unlink()
+    file.path.symlink_to(file.path.name)  # nobody, not even root, can read a link to itself
+    with pytest.raises((NeedsHuman, Retry)):
+        file.open().check()
+
+
 def test_a_file_that_was_emptied_names_all_its_meetings_as_gone(file: FileWorld) -> None:
     file.put("a", event("a"))
     file.put("b", event("b"))
