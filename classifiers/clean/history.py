@@ -6,6 +6,7 @@ from typing import Literal
 
 from classifiers.clean.lines import LONG_LINE, Page, is_rule
 from classifiers.clean.words import (
+    ANSWER_ABOVE,
     BEGINS_MIDWAY,
     DAY_MONTH,
     FORWARDED,
@@ -22,11 +23,13 @@ _NAMES = re.compile(r"[\"'«“]?(?:[A-ZА-ЯЁІЇЄĄ-Ż][^\s,;:]*[\"'»”]?\
 _TWO_NAMES = re.compile(r"[\"'«“]?[A-ZА-ЯЁІЇЄ][^\s,;:.]+\s+(?:[A-ZА-ЯЁІЇЄ][^\s,;:]*\s*){1,3}$")
 _ADDRESS = re.compile(r"[^\s<>@]{1,64}@[^\s<>@]")
 _WORDS_OF_A_NAME = 7
+_WORDS_OF_A_DATE_AND_NAME = 12
+_RUNS_ON = re.compile(r"[\w)>]:(?= .|[>A-ZА-ЯЁ])")
 _FEW_LINES = 4  # an introduction wraps over so many lines at most
 _ENDS = (":", "：", "----", ":*", ":_")
 # "Max Mustermann schrieb am Di., 28." goes on in the next line; one that ends with a colon needs no list
 _WRAPPED_WROTE = (" wrote", " schrieb", " писал", " написал", " kirjoitti", " skrev", " schreef", " napsal", "写道")
-_STROKES = " -_*=–—>:\t"
+_STROKES = " -_*=–—#>:\t"
 _HEADERS_AT_MOST = 30  # lines
 
 Under = Literal["", "rule", "marker"]  # what stands over a block of headers
@@ -53,22 +56,24 @@ def head_at(page: Page, at: int) -> Head | None:
             if last == at + 1 and (sender := _attribution(page, following)) is not None:
                 last = sender.last  # a forward whose headers are one "3 Feb 2026, X:"
         return Head(kind, page.starts[at], last)
+    if line.startswith(">>>"):  # GroupWise: ">>> X <x@y> 03/02/26 14:05 >>>"
+        return Head("attribution", page.starts[at], at + 1) if introduces(line.strip("> ") + ":", True) else None
     end = _headers_end(page, at, "rule" if _ruled(page, at) else "")
     if end:
         return Head("headers", page.starts[_with_rule(page, at)], end)
     if line[0].isdigit() or (page.colon_near[at] and not is_rule(line)):
         return _attribution(page, at)
-    return None
+    return _running_on(page, at) if "@" in line and ":" in line else None
 
 
 def marker_of(line: str) -> Literal["original", "forwarded"] | None:
     """-----Original Message----- and its like."""
-    if len(line) > 100 or (line[0] not in "-_*=–—" and line[-1] not in ":-"):
+    if len(line) > 100 or (line[0] not in "-_*=–—#" and line[-1] not in ":-"):
         return None
     words = line.strip(_STROKES).casefold()
     if words in FORWARDED or (words.startswith("forwarded by ") and line[0] == "-"):
         return "forwarded"
-    return "original" if words in ORIGINAL else None
+    return "original" if words in ORIGINAL or words.endswith(ANSWER_ABOVE) else None
 
 
 # -- header blocks --------------------------------------------------------------------------------------------------
@@ -148,9 +153,9 @@ def _attribution(page: Page, at: int) -> Head | None:
     line = page.said[at]
     if not _may_begin(line):
         return None
-    midway = _midway(page, at)
-    if midway is not None:
-        return midway
+    within = _midway(page, at) or _running_on(page, at)
+    if within is not None:
+        return within
     joined = ""
     for here in range(at, min(at + _FEW_LINES + 2, len(page))):
         said = page.said[here]
@@ -162,10 +167,10 @@ def _attribution(page: Page, at: int) -> Head | None:
             return None
         joined = f"{joined} {said}" if joined else said
         if joined.rstrip("> *_").endswith(_ENDS) or _ends_bare(joined):
-            quoted_next = _quote_follows(page, here + 1)
-            if introduces(joined, quoted_next):
+            if introduces(joined, _quote_follows(page, here + 1)):
                 return Head("attribution", page.starts[at], here + 1)
-            return None
+            if not _ends_bare(joined):
+                return None
         if here - at >= _FEW_LINES and "<" not in joined:
             return None
     return None
@@ -195,6 +200,22 @@ def _midway(page: Page, at: int) -> Head | None:
         return Head("attribution", page.starts[at], at + 1)
     offset = page.text.index(line, page.starts[at]) + begin.start()
     return Head("attribution", offset, at + 1)
+
+
+def _running_on(page: Page, at: int) -> Head | None:
+    """ "On 3 Feb 2026 at 16:20, X <x@y> wrote: old text" in one line, as HTML without line ends leaves it."""
+    line = page.said[at][:LONG_LINE]
+    end = _RUNS_ON.search(line)
+    if end is None or (WROTE.search(line, 0, end.end()) is None and not line[0].isdigit()):
+        return None
+    begin = BEGINS_MIDWAY.search(line, 0, end.end())
+    first = begin.end() if begin is not None else 0
+    introduction = line[first : end.end()].rstrip()
+    full = _ADDRESS.search(introduction) and _TIME.search(introduction) and LEADS.match(introduction)
+    if not full or not introduces(introduction, False):
+        return None
+    start = page.text.index(line, page.starts[at]) + first if first else page.starts[at]
+    return Head("attribution", start, at + 1)
 
 
 def _opens_angle(page: Page, at: int) -> bool:
@@ -227,7 +248,8 @@ def introduces(line: str, quoted_next: bool) -> bool:
         return True
     if address is not None or (dated and timed):
         begin = min(wrote.start(), address.start() if address is not None else len(line))
-        return len(line) < 300 and len(line[:begin].split()) <= _WORDS_OF_A_NAME
+        most = _WORDS_OF_A_DATE_AND_NAME if address is not None and dated and timed else _WORDS_OF_A_NAME
+        return len(line) < 300 and len(line[:begin].split()) <= most
     if line[0] == "-" and line.endswith("----"):
         return True
     if dated and leads:

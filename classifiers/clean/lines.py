@@ -99,6 +99,8 @@ def _is_quoted(said: list[str], at: int) -> bool:
     if first == ">":
         if line.endswith("<<"):  # ">>> look here <<<" is an ornament
             return False
+        if line.startswith(">>> ") and line.endswith(" >>>") and "@" in line:  # GroupWise introduces old text so
+            return False
         return not (line.endswith(":") and _closes_address(said, at))
     if first == "|":
         return line.count("|", 0, LONG_LINE) == 1 and (len(line) == 1 or line[1] in " >")

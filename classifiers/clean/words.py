@@ -41,6 +41,7 @@ BEGINS_MIDWAY = re.compile(
 
 ORIGINAL = frozenset(_history["markers"]["original"])
 FORWARDED = frozenset(_history["markers"]["forwarded"])
+ANSWER_ABOVE = tuple(_history["markers"]["answer_above"])
 FORWARD_ENDED = frozenset(_history["markers"]["ended"])
 HANDING_OVER = tuple(_history["markers"]["handing_over"])
 SUBJECT_FORWARD = frozenset(_history["markers"]["subject_forward"])
