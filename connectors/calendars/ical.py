@@ -71,7 +71,7 @@ def parse(raw: bytes, window: tuple[datetime, datetime], default_tz: str = "UTC"
             uid = events.uid_of(block)
             try:
                 read.setdefault(uid, []).append(events.read(block, context))
-            except (Bad, OverflowError) as error:
+            except (ValueError, OverflowError) as error:
                 problems.append(f"event {uid[:200]}: {error}")
     expander = _Expander(window, sum(map(len, read.values())))
     meetings = [meeting for series in read.values() for meeting in expander.meetings(series)]
@@ -198,7 +198,7 @@ class _Expander:
             if len(overrides) > MAX_OVERRIDES:
                 raise recur.Refused(f"it has {len(overrides)} changed instances, more than {MAX_OVERRIDES}")
             return list(self.instances(master, overrides))
-        except recur.Refused as refused:
+        except (ValueError, OverflowError) as refused:
             self.note(master, f"{refused}: only its first meeting is kept")
             return [_instance(master, master.when, master.when.identity)]
 

@@ -125,7 +125,7 @@ class _Observance:
         self.before = _offset(fields["TZOFFSETFROM"].value)
         self.to = _offset(fields["TZOFFSETTO"].value)
         self.rule = recur.rule(fields["RRULE"].value) if "RRULE" in fields else None
-        if self.rule and not (self.rule.freq == "YEARLY" and self.rule.bymonth):
+        if self.rule and not _is_zones(self.rule):
             raise recur.Refused("a zone changes once a year, in a month that it names")
         self.dates = [
             datetime.strptime(item.strip()[:15], "%Y%m%dT%H%M%S")  # noqa: DTZ007
@@ -153,6 +153,11 @@ class _Observance:
 
     def onsets(self, lo: datetime, hi: datetime) -> list[datetime]:
         return list(recur.starts(self.rule, self.start, lo, hi, _budget(), self.until)) if self.rule else []
+
+
+def _is_zones(rule: recur.Rule) -> bool:
+    """Whether a rule looks at no more than one month a year, once a day: then it costs next to nothing."""
+    return rule.freq == "YEARLY" and len(rule.bymonth) == 1 and not (rule.byhour or rule.byminute or rule.bysecond)
 
 
 class _Observed(tzinfo):

@@ -407,6 +407,14 @@ def hostile(n: int) -> dict[str, str]:
         "a zone that changes every second": START
         + "END:VEVENT\r\nBEGIN:VTIMEZONE\r\nTZID:x\r\nBEGIN:STANDARD\r\nDTSTART:16010101T000000\r\n"
         + "RRULE:FREQ=SECONDLY\r\nTZOFFSETFROM:+0000\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE",
+        "a zone that changes every day": START.replace("Z", "").replace("DTSTART", "DTSTART;TZID=x")
+        + "END:VEVENT\r\nBEGIN:VTIMEZONE\r\nTZID:x\r\n"
+        + "".join(
+            "BEGIN:STANDARD\r\nDTSTART:16010101T000000\r\nRRULE:FREQ=YEARLY;BYMONTH=1,2,3,4,5,6,7,8,9,10,11,12;"
+            f"BYDAY=MO,TU,WE,TH,FR,SA,SU\r\nTZOFFSETFROM:+0000\r\nTZOFFSETTO:+0{i}00\r\nEND:STANDARD\r\n"
+            for i in range(9)
+        )
+        + "END:VTIMEZONE",
         "a zone of many parts": START.replace("Z", "").replace("DTSTART", "DTSTART;TZID=x")
         + "END:VEVENT\r\nBEGIN:VTIMEZONE\r\nTZID:x\r\n"
         + "BEGIN:STANDARD\r\nDTSTART:16010101T000000\r\nRRULE:FREQ=YEARLY;BYMONTH=1\r\n"
