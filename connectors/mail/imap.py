@@ -188,6 +188,9 @@ class ImapMailbox:
             Finding(level="note", text=f"folder {name} is left out: {why}") for name, why in choice.left_out.items()
         )
         findings.extend(Finding(level="problem", text=f"there is no folder {name}") for name in choice.missing)
+        if "X-GM-EXT-1" in can:
+            text = "this is Gmail: over IMAP, mail that is archived before it was read here is not seen"
+            findings.append(Finding(level="note", text=text, suggest='kind = "gmail"'))
         return findings
 
     def close(self) -> None:

@@ -30,7 +30,7 @@ Tls = Literal["implicit", "starttls", "none"]
 LAST_UID = 0xFFFFFFFF
 MANY = 50_000  # a SEARCH answer is one line, and a line of more than 1 MB is refused
 
-_CONNECT_TIMEOUT, _READ_TIMEOUT = 20.0, 90.0
+_CONNECT_TIMEOUT, _READ_TIMEOUT, _GOODBYE_TIMEOUT = 20.0, 90.0, 3.0
 _FORBIDDEN = re.compile(rb"[\r\n\0]")
 _SETS_SEEN = re.compile(rb"\bBODY\[|\bRFC822(?!\.SIZE|\.HEADER)|\bBINARY\[")
 _LITERAL_AT_END = re.compile(rb"\{\d+\+?\}\Z")
@@ -67,8 +67,10 @@ class _Guard:
         if self._verb == b"AUTHENTICATE" and self.state == "NONAUTH":
             if _FORBIDDEN.search(data.removesuffix(b"\r\n")):
                 raise Rejected("a line break inside an answer to the server")
-        elif data != b"\r\n":
-            self._verb = checked(data.removesuffix(b"\r\n"))
+        elif not data.endswith(b"\r\n"):
+            raise Rejected("half an IMAP command")
+        else:
+            self._verb = checked(data[:-2])
         super().send(data)  # type: ignore[misc]
 
 
@@ -241,6 +243,7 @@ class Wire:
 
     def close(self) -> None:
         with suppress(Exception):  # a connection that cannot be closed politely is closed all the same
+            self._client.socket().settimeout(_GOODBYE_TIMEOUT)
             self._client.logout()
         with suppress(Exception):
             self._client.shutdown()

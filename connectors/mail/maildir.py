@@ -47,7 +47,6 @@ class MaildirOptions(base.Options):
 class Cursor(msgspec.Struct, frozen=True):
     """What the engine keeps for us, as JSON."""
 
-    since: datetime  # the earliest that was asked for: going further back means listing again
     folders: dict[str, str]  # hashes of the letters that were handed over, in base64
 
 
@@ -80,7 +79,7 @@ class MaildirMailbox:
         self._given: str | None = None  # the cursor for which that holds
 
     def fetch(self, cursor: str | None) -> Iterator[Batch]:
-        start = _parsed(cursor, self._scope.since)
+        start = _parsed(cursor)
         choice = self._choice()
         resting = self._resting if cursor is not None and cursor == self._given else {}
         seen: dict[str, bytearray] = {}
@@ -102,9 +101,9 @@ class MaildirMailbox:
                 for item in items:
                     seen[folder.name] += _hash(item.uid)
                 done += len(lot)
-                given = _written(start.since, seen)
+                given = _written(seen)
                 yield Batch(items=items, cursor=given, done=done, total=total)
-        last = _written(start.since, seen)
+        last = _written(seen)
         if last != given:
             yield Batch(items=(), cursor=last, done=done, total=total)
         if not total:
@@ -391,23 +390,21 @@ def _hash(unique: str) -> bytes:
     return blake2b(unique.encode(), digest_size=_HASH).digest()
 
 
-def _parsed(cursor: str | None, since: datetime) -> Cursor:
+def _parsed(cursor: str | None) -> Cursor:
     if cursor is None:
-        return Cursor(since=since, folders={})
+        return Cursor(folders={})
     try:
         found = msgspec.json.decode(cursor, type=Cursor)
         for hashes in found.folders.values():
             base64.b64decode(hashes, validate=True)
     except (msgspec.MsgspecError, ValueError):
         raise CursorExpired("the cursor is not one of this mailbox") from None
-    if since < found.since:
-        raise CursorExpired("mail from further back is wanted than was read so far")
     return found
 
 
-def _written(since: datetime, seen: Mapping[str, bytearray]) -> str:
+def _written(seen: Mapping[str, bytearray]) -> str:
     folders = {name: base64.b64encode(hashes).decode() for name, hashes in seen.items()}
-    return msgspec.json.encode(Cursor(since=since, folders=folders)).decode()
+    return msgspec.json.encode(Cursor(folders=folders)).decode()
 
 
 def _folder_name(wire: bytes) -> str:

@@ -6,6 +6,7 @@ A test class derives from `MailboxSuite` and gives the fixture `mailbox`: an emp
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
+from zlib import crc32
 
 import pytest
 
@@ -42,7 +43,7 @@ def letter(subject: str, *, body: str = "Hello", date: datetime = NOW, headers: 
     return (
         b"From: Vera Lind <vera@client.example>\r\nTo: Anna <anna@ours.example>\r\n"
         + f"Subject: {subject}\r\nDate: {date:%a, %d %b %Y %H:%M:%S} +0000\r\n".encode()
-        + f"Message-ID: <{abs(hash(subject))}@client.example>\r\n".encode()
+        + f"Message-ID: <{crc32(subject.encode())}@client.example>\r\n".encode()
         + headers
         + f"\r\n{body}\r\n".encode()
     )
@@ -162,13 +163,15 @@ class MailboxSuite:
         assert sorted(item.raw for item in items(batches)) == expected
         assert {ref.ref for ref in source.refs()} == set(refs(batches))
 
-    def test_mail_from_further_back_starts_the_list_again(self, mailbox: Mailbox) -> None:
+    def test_asking_for_mail_from_further_back_finds_it(self, mailbox: Mailbox) -> None:
         mailbox.deliver([letter("half a year ago")], at=NOW - timedelta(days=180))
         cursor = run(mailbox.open(scope(since=NOW - timedelta(days=90))))[-1].cursor
         source = mailbox.open(scope(since=NOW - timedelta(days=365)))
-        with pytest.raises(CursorExpired):
-            run(source, cursor)
-        assert len(items(run(source))) == 1
+        try:
+            found = run(source, cursor)
+        except CursorExpired:  # before the first batch: the engine lists again
+            found = run(source)
+        assert [item.raw for item in items(found)] == [letter("half a year ago")]
         assert items(run(mailbox.open(scope(since=NOW - timedelta(days=80))), cursor)) == []
 
     def test_an_excluded_folder_is_not_read_nor_what_is_below_it(self, full: Mailbox) -> None:

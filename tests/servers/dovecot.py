@@ -108,8 +108,8 @@ class Dovecot:
 
     def deliver_many(self, user: str, letters: Sequence[bytes], at: datetime | None = None) -> None:
         """Many letters arrive at once, the way a delivery agent writes them."""
-        with self.user(user):
-            pass  # the mailbox now exists
+        with self.user(user) as client:
+            client.select_folder("INBOX", readonly=True)  # which makes the mailbox
         new = self.maildir(user) / "new"
         for number, raw in enumerate(letters):
             (new / f"{int((at or datetime.now(UTC)).timestamp())}.M{number:06}P1.made").write_bytes(raw)
@@ -139,7 +139,8 @@ class Dovecot:
         state: dict[str, bytes] = {}
         with self.user(user) as client:
             for flags, _, name in client.list_folders():
-                state[f"folder {name}"] = b" ".join(sorted(flags))
+                lasting = {*flags} - {b"\\Marked", b"\\UnMarked"}  # which are the server's guess of the moment
+                state[f"folder {name}"] = b" ".join(sorted(lasting))
                 if b"\\Noselect" in flags:
                     continue
                 client.select_folder(name, readonly=True)

@@ -25,10 +25,12 @@ class Proxy:
 
     port: int
     edit: Callable[[bytes], bytes] = _unchanged
+    edit_command: Callable[[bytes], bytes] = _unchanged
     sent: list[bytes] = field(default_factory=list)  # lines of the client, all connections
     received: int = 0  # bytes of answers
     connections: int = 0
     open: list[socket.socket] = field(default_factory=list)
+    threads: list[threading.Thread] = field(default_factory=list)
 
     def cut_all(self) -> None:
         """Every connection breaks, as when a server restarts."""
@@ -45,12 +47,16 @@ class Proxy:
 def imap_proxy(upstream: int) -> Iterator[Proxy]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         proxy = Proxy(port=listener.getsockname()[1])
-        threading.Thread(target=_accept, args=(listener, upstream, proxy), daemon=True).start()
+        acceptor = threading.Thread(target=_accept, args=(listener, upstream, proxy), daemon=True)
+        acceptor.start()
         try:
             yield proxy
         finally:
-            proxy.cut_all()
             listener.shutdown(socket.SHUT_RDWR)
+            acceptor.join()
+            proxy.cut_all()
+            for thread in proxy.threads:
+                thread.join()
 
 
 def _accept(listener: socket.socket, upstream: int, proxy: Proxy) -> None:
@@ -60,15 +66,16 @@ def _accept(listener: socket.socket, upstream: int, proxy: Proxy) -> None:
             server = socket.create_connection(("127.0.0.1", upstream))
             proxy.connections += 1
             proxy.open += [client, server]
-            threading.Thread(target=_forth, args=(client, server, proxy), daemon=True).start()
-            threading.Thread(target=_back, args=(server, client, proxy), daemon=True).start()
+            for work, ends in ((_forth, (client, server)), (_back, (server, client))):
+                proxy.threads.append(threading.Thread(target=work, args=(*ends, proxy), daemon=True))
+                proxy.threads[-1].start()
 
 
 def _forth(client: socket.socket, server: socket.socket, proxy: Proxy) -> None:
     with suppress(OSError, ValueError), client.makefile("rb") as lines:
         for line in lines:
             proxy.sent.append(line)
-            server.sendall(line)
+            server.sendall(proxy.edit_command(line))
     _end(client, server)
 
 
@@ -92,4 +99,4 @@ def _end(*ends: socket.socket) -> None:
     for one in ends:
         with suppress(OSError):
             one.shutdown(socket.SHUT_RDWR)
-            one.close()
+        one.close()
