@@ -33,18 +33,19 @@ def deliver(flow: Flow) -> int:
 
 
 def _together(flow: Flow, batch: Sequence[Waiting]) -> int:
-    """The built-in CRM: change and outbox row in one transaction, so that neither is ever without the other."""
-    written = 0
+    """The built-in CRM: change and outbox row in one transaction, so that neither is ever without the other.
+
+    A change that is rejected has touched nothing: it is refused before the first of its statements.
+    """
+    written: dict[str, str] = {}
     with flow.store.transaction() as tx:
         for waiting in batch:
-            key = waiting.change.key
             try:
-                with tx.begin_nested():
-                    outbox.written(tx, key, flow.crm.write(waiting.change, waiting.remote), flow.now())
-                written += 1
+                written[waiting.change.key] = flow.crm.write(waiting.change, waiting.remote)
             except Rejected as error:
-                outbox.rejected(tx, key, str(error))
-    return written
+                outbox.rejected(tx, waiting.change.key, str(error))
+        outbox.written(tx, written, flow.now())
+    return len(written)
 
 
 def _one_by_one(flow: Flow, batch: Sequence[Waiting]) -> int:
@@ -73,7 +74,7 @@ def _one_by_one(flow: Flow, batch: Sequence[Waiting]) -> int:
             raise
         else:
             with flow.store.transaction() as tx:
-                outbox.written(tx, key, remote_id, flow.now())
+                outbox.written(tx, {key: remote_id}, flow.now())
             written += 1
     return written
 

@@ -55,9 +55,11 @@ def understand(flow: Flow, *, fresh_only: bool = False) -> int:
     """Read, fold and deliver what waits; returns how many changes were written."""
     while not flow.stopping() and read(flow):
         pass
+    written = 0
     while not flow.stopping() and fold_some(flow, fresh_only=fresh_only):
-        pass
-    return deliver(flow)
+        if flow.crm.transactional:  # at once; a hosted one is slow, and folding does not wait for it
+            written += deliver(flow)
+    return written + deliver(flow)
 
 
 def pull(flow: Flow) -> None:

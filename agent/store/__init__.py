@@ -26,8 +26,11 @@ class Store:
         self._writer = threading.RLock()
         self._current: Connection | None = None
         upgrade(self.engine)
-        with self.transaction() as tx:
-            sources.hash_key(tx)
+        with self.reading() as tx:
+            has_key = "hash_key" in sources.settings(tx)
+        if not has_key:
+            with self.transaction() as tx:
+                sources.hash_key(tx)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -1,10 +1,10 @@
 """The outbox's room: changes that wait for the CRM, those whose outcome is unknown, and those that are written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from agent.changes import Sent
 from agent.model import Change
@@ -105,9 +105,13 @@ def sending(tx: Connection, key: str) -> None:
     tx.execute(update(outbox).where(outbox.c.key == key).values(state="sending", tries=outbox.c.tries + 1))
 
 
-def written(tx: Connection, key: str, remote_id: str, now: datetime) -> None:
-    values = {"state": "written", "remote_id": remote_id, "written_at": now, "error": None, "next_try": None}
-    tx.execute(update(outbox).where(outbox.c.key == key).values(**values))
+def written(tx: Connection, remote_ids: Mapping[str, str], now: datetime) -> None:
+    """These changes stand in the CRM; key -> the CRM's id."""
+    if not remote_ids:
+        return
+    values = {"state": "written", "written_at": now, "error": None, "next_try": None}
+    query = update(outbox).where(outbox.c.key == bindparam("of")).values(remote_id=bindparam("made"), **values)
+    tx.execute(query, [{"of": key, "made": made} for key, made in remote_ids.items()])
 
 
 def later(tx: Connection, key: str, when: datetime, error: str, *, unknown: bool) -> None:
