@@ -58,7 +58,7 @@ def head_at(page: Page, at: int) -> Head | None:
         return Head(kind, page.starts[at], last)
     if line.startswith(">>>"):  # GroupWise: ">>> X <x@y> 03/02/26 14:05 >>>"
         return Head("attribution", page.starts[at], at + 1) if introduces(line.strip("> ") + ":", True) else None
-    end = _headers_end(page, at, "rule" if _ruled(page, at) else "")
+    end = _headers_end(page, at, "rule" if _ruled(page, at) else "") if _label(line) is not None else 0
     if end:
         return Head("headers", page.starts[_with_rule(page, at)], end)
     if line[0].isdigit() or (page.colon_near[at] and not is_rule(line)):

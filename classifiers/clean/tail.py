@@ -5,21 +5,23 @@ import re
 from agent.model import CutKind
 from classifiers.clean.lines import Mark, Page, is_rule
 from classifiers.clean.words import (
-    ASCII_STEMS,
     DISCLAIMER,
     FOOTER,
     MOBILE_DEVICE,
     MOBILE_FIRST,
     MOBILE_LINE,
     MOBILE_SENT,
-    OTHER_STEMS,
+    NOTICE_STARTS,
     SIGN_OFF,
     SIGN_OFF_PHRASES,
     THANKS,
+    starts_of,
 )
 
 _SIGNATURE_LINES = 15  # a longer text under "--" is a part of the letter
 _CONTACT_LINES = 9
+_SENT_AT_THE_END = (" gesendet", "gönderildi", "傳送", "发送")
+_TOP, _BOTTOM = 300, 1200  # characters: where a banner and a disclaimer give themselves away
 _DELIMITERS = ("--", "—", "–", "---")
 _SIGNATURE_WIDTH = 90
 _DASHED_NAME = re.compile(r"-[A-ZА-ЯЁ][\w'’.-]*(?: [A-ZА-ЯЁ][\w'’.-]*){0,2}")
@@ -84,14 +86,17 @@ def is_mobile_footer(line: str) -> bool:
     """ "Sent from my iPhone" and its like, in whatever brackets."""
     if len(line) > 140:
         return False
-    words = line.strip(" <>()[]*_-–—.«»\"'").casefold()
+    words = line.strip(" <>()[]*_-–—.«»\"'")
+    if words[:3].casefold() not in MOBILE_FIRST and not words.endswith(_SENT_AT_THE_END):
+        return False
+    words = words.casefold()
     if words in MOBILE_LINE:
         return True
-    if words[:3] in MOBILE_FIRST and words.startswith(MOBILE_SENT):
+    if words.startswith(MOBILE_SENT):
         if words.startswith("sent from my "):
             return len(words.split()) <= 15
         return _names_device(words)
-    return words.endswith((" gesendet", "gönderildi", "傳送", "发送")) and _names_device(words)
+    return words.endswith(_SENT_AT_THE_END) and _names_device(words)
 
 
 def _names_device(words: str) -> bool:
@@ -123,8 +128,9 @@ def _rules(page: Page, first: int, last: int) -> tuple[list[Mark], int]:
 
 def _notices(page: Page, first: int, last: int) -> tuple[list[Mark], int]:
     """Paragraphs that speak of the mail itself: a banner over the letter, and what hangs below it."""
-    whole = page.text[page.starts[first] : page.starts[last]].casefold()
-    if not _holds(whole, ASCII_STEMS) and (whole.isascii() or not _holds(whole, OTHER_STEMS)):
+    begin, stop = page.starts[first], page.starts[last]
+    whole = page.text[begin : begin + _TOP] + page.text[max(begin + _TOP, stop - _BOTTOM) : stop]
+    if NOTICE_STARTS.isdisjoint(starts_of(whole)):
         return [], last
     marks: list[Mark] = []
     end = last

@@ -14,6 +14,7 @@ def _any_of(words: list[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
+_WORD = re.compile(r"[^\W\d_]+")
 _history = _load("history.toml")
 _closings = _load("closings.toml")
 
@@ -52,10 +53,23 @@ SIGN_OFF = frozenset(_closings["sign_off"])
 SIGN_OFF_PHRASES = tuple(sorted(word for word in SIGN_OFF if " " in word))
 THANKS = frozenset(_closings["thanks"])
 MOBILE_SENT = tuple(_closings["mobile"]["sent"])
-MOBILE_FIRST = frozenset(word[:3] for word in MOBILE_SENT)
 MOBILE_DEVICE = tuple(_closings["mobile"]["device"])
 MOBILE_LINE = frozenset(_closings["mobile"]["line"])
+MOBILE_FIRST = frozenset(word[:3] for word in (*MOBILE_SENT, *MOBILE_LINE))
 DISCLAIMER = tuple(_closings["disclaimer"]["strong"])
 FOOTER = tuple(_closings["footer"]["strong"])
-ASCII_STEMS = tuple(stem for stem in _closings["notice_stems"] if stem.isascii())
-OTHER_STEMS = tuple(stem for stem in _closings["notice_stems"] if not stem.isascii())
+# the words that nearly every letter holds tell nothing of a notice in it
+_COMMON = frozenset(_closings["common_words"])
+
+
+def starts_of(text: str) -> set[str]:
+    """How the words of a text begin: enough to see at once that a phrase cannot stand in it."""
+    return {word[:6] for word in _WORD.findall(text.casefold())}
+
+
+def _telling_start(phrase: str) -> str:
+    words: list[str] = sorted(_WORD.findall(phrase), key=len, reverse=True)
+    return next((word for word in words if word not in _COMMON), words[0])[:6]
+
+
+NOTICE_STARTS = frozenset(map(_telling_start, DISCLAIMER + FOOTER))
