@@ -43,9 +43,9 @@ def collect_from(flow: Flow, config: SourceConfig, source: Source) -> int:
             if flow.stopping():
                 return count
     except Retry as error:
-        _note_failure(flow, config, str(error), error.after)
+        note_failure(flow, config, str(error), error.after)
     except NeedsHuman as error:
-        _note_failure(flow, config, str(error), LONGEST_PAUSE.total_seconds(), phase="needs a person")
+        note_failure(flow, config, str(error), LONGEST_PAUSE.total_seconds(), phase="needs a person")
     else:
         _note_success(flow, config)
     finally:
@@ -189,7 +189,7 @@ def _note_success(flow: Flow, config: SourceConfig) -> None:
         sources.save(tx, config.name, **values)
 
 
-def _note_failure(flow: Flow, config: SourceConfig, error: str, after: float | None, phase: str | None = None) -> None:
+def note_failure(flow: Flow, config: SourceConfig, error: str, after: float | None, phase: str | None = None) -> None:
     with flow.store.transaction() as tx:
         state = sources.state(tx, config.name)
         before = (state.next_try - state.last_poll) if state.next_try and state.last_error else FIRST_PAUSE / 2

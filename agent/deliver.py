@@ -76,6 +76,7 @@ def _one_by_one(flow: Flow, batch: Sequence[Waiting]) -> int:
             with flow.store.transaction() as tx:
                 outbox.written(tx, {key: remote_id}, flow.now())
             written += 1
+            flow.tell(Progress("deliver", done=written))
     return written
 
 

@@ -29,7 +29,7 @@ def utc_now() -> datetime:
 class Progress:
     """What a step tells whoever watches."""
 
-    step: str  # collect, read, fold, deliver
+    step: str  # pull, collect, read, fold, deliver
     source: str = ""
     done: int = 0
     total: int | None = None

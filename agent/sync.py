@@ -7,6 +7,8 @@ fold     client   -> history     links, stages, objections of one client, in the
 deliver  history - written -> CRM   only the difference, through the outbox
 """
 
+import math
+import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
@@ -31,6 +33,15 @@ FOLD_BATCH = 50  # clients folded in one transaction
 COLLECTORS = 8  # sources collected at the same time
 
 
+class Digested(NamedTuple):
+    """What one round of reading and folding did."""
+
+    read: int
+    folded: int
+    written: int  # a built-in CRM takes changes at once; a hosted one is slow, and folding does not wait for it
+    more: bool  # patience ended before the reading did
+
+
 class Done(NamedTuple):
     """What one run of the flow did."""
 
@@ -53,13 +64,22 @@ def sync(flow: Flow, wanted: Sequence[SourceConfig]) -> Done:
 
 def understand(flow: Flow, *, fresh_only: bool = False) -> int:
     """Read, fold and deliver what waits; returns how many changes were written."""
-    while not flow.stopping() and read(flow):
-        pass
-    written = 0
-    while not flow.stopping() and fold_some(flow, fresh_only=fresh_only):
-        if flow.crm.transactional:  # at once; a hosted one is slow, and folding does not wait for it
+    return digest(flow, fresh_only=fresh_only).written + deliver(flow)
+
+
+def digest(flow: Flow, *, fresh_only: bool = False, patience: float = math.inf) -> Digested:
+    """Read and fold what waits; after `patience` seconds of reading, what has been read does not wait for the rest."""
+    until = time.monotonic() + patience
+    read_count = folded = written = 0
+    more = True
+    while more and not flow.stopping() and time.monotonic() < until:
+        read_count += (count := read(flow))
+        more = count > 0
+    while not flow.stopping() and (count := fold_some(flow, fresh_only=fresh_only)):
+        folded += count
+        if flow.crm.transactional:
             written += deliver(flow)
-    return written + deliver(flow)
+    return Digested(read_count, folded, written, more)
 
 
 def pull(flow: Flow) -> None:
@@ -79,6 +99,7 @@ def _pull_from(flow: Flow, cursor: str | None) -> None:
             mirror.put_facts(tx, facts)
             sources.set_setting(tx, "crm_cursor", facts.cursor)
             histories.regroup(tx, before, flow.people(tx), flow.house(tx))
+        flow.tell(Progress("pull"))
 
 
 def read(flow: Flow) -> int:

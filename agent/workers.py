@@ -5,11 +5,13 @@ item that does it three times is given back as `Poison`; the others are not lost
 """
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import queue
 import resource
 import signal
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from multiprocessing.connection import Connection
@@ -48,8 +50,10 @@ class InProcess:
 class ProcessPool:
     """`size` worker processes, started when they are first needed; safe to use from several threads."""
 
-    def __init__(self, size: int, *, seconds: float = SECONDS) -> None:
+    def __init__(self, size: int, *, seconds: float = SECONDS, step: Callable[[], None] = lambda: None) -> None:
+        """`step` is called after each answer of a worker, and after each time limit."""
         self._seconds = seconds
+        self._step = step
         self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         for _ in range(size):
             self._idle.put(None)
@@ -77,6 +81,7 @@ class ProcessPool:
         """Run a batch; when it kills the worker, run its items one by one, each at most three times."""
         worker = worker or _Worker()
         answers, error = worker.ask(function, items, args, self._seconds)
+        self._step()
         if error is None:
             return worker, answers
         worker.stop()
@@ -89,6 +94,7 @@ class ProcessPool:
         for _ in range(TRIES - 1):
             worker = _Worker()
             answers, error = worker.ask(function, items, args, self._seconds)
+            self._step()
             if error is None:
                 return worker, answers
             worker.stop()
@@ -130,6 +136,8 @@ def _serve(pipe: Connection, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    logging.disable()  # what a library logs here may quote a letter, and nobody masks it
+    warnings.simplefilter("ignore")
     with contextlib.suppress(EOFError, KeyboardInterrupt, OSError):
         while os.getppid() == parent:
             if pipe.poll(5):

@@ -60,16 +60,28 @@ def sync(
         if dry_run:
             _dry_run(loaded, store, wanted)
             return
-        try:
-            with lease(store):
-                _go_back(store, wanted, since)
-                code = _sync(loaded, store, wanted)
-        except Running:
-            tell(say("sync.asked"))
-            with watching() as show:
-                code = ask_daemon(store, [s.name for s in wanted] if source else None, show)
+        _go_back(store, wanted, since)
+        code = None
+        while code is None:
+            try:
+                with lease(store):
+                    code = _sync(loaded, store, wanted)
+            except Running:
+                code = _asked(store, [s.name for s in wanted] if source else None)
     if code:
         raise typer.Exit(code)
+
+
+def _asked(store: Store, names: list[str] | None) -> int | None:
+    """Beside a running dealscribe: have it done there; None when that one ended before it was done."""
+    tell(say("sync.asked"))
+    with watching() as show:
+        served = ask_daemon(store, names, show)
+    if not served.done:
+        complain(say("sync.daemon_ended"))
+        return None
+    complain(*served.errors)
+    return RETRY if served.errors else 0
 
 
 def _named(config: Config, names: list[str]) -> list[SourceConfig]:

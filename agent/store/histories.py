@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from agent.clients import STRANGER, Directory, changed_nodes, clients_of_people, domain_of, free_mail_domains
 from agent.history import NO_READING, Answer, Seen
@@ -231,6 +231,12 @@ def next_to_fold(tx: Connection, now: datetime, limit: int, *, fresh_only: bool 
     mark_dirty(tx, set(tx.scalars(select(history.c.client).where(history.c.due_at <= now))))
     query = select(dirty.c.client).order_by(dirty.c.fresh.desc(), dirty.c.client).limit(limit)
     return list(tx.scalars(query.where(dirty.c.fresh) if fresh_only else query))
+
+
+def next_due(tx: Connection) -> datetime | None:
+    """When time alone changes what is said of a client."""
+    earliest: datetime | None = tx.scalar(select(func.min(history.c.due_at)))
+    return earliest
 
 
 # -- what the fold is given, and what it said ---------------------------------------------------------------------

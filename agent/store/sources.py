@@ -3,7 +3,7 @@
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from agent.store.tables import lease, setting, source_state, sync_request
 
 LEASE = "flow"
 LEASE_TIMEOUT = timedelta(seconds=45)  # without a heartbeat for this long its holder is dead
+REQUESTS_KEPT = timedelta(days=1)
 
 
 # -- cursors and status -------------------------------------------------------------------------------------------
@@ -98,6 +99,21 @@ def ask(tx: Connection, source: str | None, now: datetime) -> int:
     made = tx.execute(insert(sync_request).values(source=source, asked_at=now))
     assert made.inserted_primary_key is not None  # noqa: S101 - an INSERT of one row always has one
     return int(made.inserted_primary_key[0])
+
+
+def has_requests(tx: Connection) -> bool:
+    return tx.execute(select(sync_request.c.id).where(sync_request.c.taken_at.is_(None)).limit(1)).first() is not None
+
+
+def take_over_requests(tx: Connection, now: datetime) -> None:
+    """What a daemon took and did not finish before it died is open again; what is old is let go."""
+    tx.execute(delete(sync_request).where(sync_request.c.asked_at < now - REQUESTS_KEPT))
+    tx.execute(update(sync_request).where(sync_request.c.done_at.is_(None)).values(taken_at=None))
+
+
+def withdraw(tx: Connection, requests: Sequence[int]) -> None:
+    """Nobody waits for these any longer."""
+    tx.execute(delete(sync_request).where(sync_request.c.id.in_(requests)))
 
 
 def take_requests(tx: Connection, now: datetime) -> list[Any]:
