@@ -180,10 +180,10 @@ def _quotation(page: Page, at: int, marks: list[Mark]) -> int:
 def _under(page: Page, at: int, head: Head, subject: str, marks: list[Mark]) -> int:
     """What an introduction takes in; the line from which own words can stand again."""
     following = page.next_said(head.last, len(page))
-    if head.kind == "attribution" and following is not None and page.quoted[following]:
+    forwarded = head.kind != "attribution" and _passes_on(page, at, head, subject, marks)
+    if not forwarded and following is not None and page.quoted[following]:
         marks.append(Mark(head.start, page.starts[head.last], "quoted", "attribution"))
         return head.last
-    forwarded = head.kind != "attribution" and _passes_on(page, at, head, subject, marks)
     kind: CutKind = "forwarded" if forwarded else "quoted"
     role = "attribution" if head.kind == "attribution" else "headers"
     marks.append(Mark(head.start, page.starts[head.last], kind, role))

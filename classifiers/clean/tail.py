@@ -70,6 +70,8 @@ def _delimited(page: Page, first: int, last: int) -> tuple[list[Mark], int]:
 def _opens_signature(page: Page, at: int, below: list[int]) -> bool:
     """Does this line divide a signature from the letter? `below` are the lines under it, as far as they matter."""
     line = page.said[at]
+    if line == "-----BEGIN PGP SIGNATURE-----":
+        return True
     if line == "--" and page.text[page.starts[at] : page.starts[at + 1]].rstrip("\r\n") == "-- ":
         return True
     if not below and len(line) < 60 and _DASHED_NAME.fullmatch(line):
