@@ -1,5 +1,8 @@
 """A Dovecot of our own on loopback, in a temporary folder; any user name is an empty mailbox of its own."""
 
+import grp
+import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -25,9 +28,9 @@ state_dir = {home}/state
 log_path = {home}/log
 protocols = imap
 listen = 127.0.0.1
-default_internal_user = nobody
-default_login_user = nobody
-default_internal_group = nogroup
+default_internal_user = {user}
+default_login_user = {user}
+default_internal_group = {group}
 first_valid_uid = 1
 mail_location = maildir:{home}/mail/%u
 mailbox_idle_check_interval = 1 secs
@@ -41,7 +44,7 @@ passdb {{
 }}
 userdb {{
   driver = static
-  args = uid=nobody gid=nogroup home={home}/mail/%u
+  args = uid={user} gid={group} home={home}/mail/%u
 }}
 service anvil {{
   chroot =
@@ -113,7 +116,7 @@ class Dovecot:
         new = self.maildir(user) / "new"
         for number, raw in enumerate(letters):
             (new / f"{int((at or datetime.now(UTC)).timestamp())}.M{number:06}P1.made").write_bytes(raw)
-        subprocess.run(["chown", "-R", "nobody:nogroup", str(new)], check=True)
+        _give(new)
 
     def expunge(self, user: str, folder: str, uid: int) -> None:
         with self.user(user) as client:
@@ -150,6 +153,18 @@ class Dovecot:
         return state
 
 
+def _runs_as() -> tuple[str, str]:
+    """User and group of the server: nobody when root runs the tests, else who runs them."""
+    if os.geteuid() == 0:
+        return "nobody", "nogroup"
+    return pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
+
+
+def _give(path: Path) -> None:
+    if os.geteuid() == 0:
+        subprocess.run(["chown", "-R", ":".join(_runs_as()), str(path)], check=True)
+
+
 @contextmanager
 def dovecot() -> Iterator[Dovecot]:
     """Start Dovecot as an unprivileged user."""
@@ -165,12 +180,14 @@ def dovecot() -> Iterator[Dovecot]:
     for number, blob in enumerate(certificate.cert_chain_pems):
         blob.write_to_path(str(home / "server.pem"), append=number > 0)
     server = Dovecot(home, free_port(), free_port(), home / "ca.pem")
-    config = _CONFIG.format(home=home, password=PASSWORD, plain_port=server.plain_port, tls_port=server.tls_port)
+    user, group = _runs_as()
+    ports = {"plain_port": server.plain_port, "tls_port": server.tls_port}
+    config = _CONFIG.format(home=home, password=PASSWORD, user=user, group=group, **ports)
     (home / "dovecot.conf").write_text(config, encoding="utf-8")
     for name in ("run", "state", "mail"):
         (home / name).mkdir()
-    subprocess.run(["chown", "-R", "nobody:nogroup", str(home)], check=True)
-    command = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]
+    _give(home)
+    command = ["setpriv", "--reuid", user, "--regid", group, "--clear-groups"] if os.geteuid() == 0 else []
     process = subprocess.Popen([*command, program, "-F", "-c", str(home / "dovecot.conf")], cwd=home)
     try:
         wait_for_port(server.plain_port, process, home / "log")
