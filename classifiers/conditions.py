@@ -8,15 +8,17 @@ from classifiers.spans import Sentence
 _AFTER = tuple(  # the condition starts after these
     tuple(line.split())
     for line in (
-        "if|once|when|as soon as|as long as|so long as|provided that|provided|providing|on condition that|on the condition that|unless|in case"
-        "|assuming|the moment|если|когда|как только|при условии , что|при условии что|при условии|лишь бы|в случае , если|в случае если|раз|коли|ежели"
+        "if|once|when|as soon as|as long as|so long as|provided that|provided|providing|on condition that|on the "
+        "condition that|unless|in case"
+        "|assuming|the moment|если|когда|как только|при условии , что|при условии что|при условии|лишь бы|в "
+        "случае , если|в случае если|раз|коли|ежели"
     ).split("|")
 )
 _SURE = frozenset(  # these make a condition without a promise beside them
     tuple(line.split())
-    for line in "provided that|on condition that|on the condition that|при условии , что|при условии что|при условии".split(
-        "|"
-    )
+    for line in (
+        "provided that|on condition that|on the condition that|при условии , что|при условии что|при условии"
+    ).split("|")
 )
 _LOOSE = frozenset((one,) for one in ("when", "in", "когда", "раз"))  # these speak of time as often as of a condition
 _KEPT = frozenset("until till after with without should after при после до с со без".split())  # these stay in the span
@@ -25,10 +27,13 @@ _LEAD_OUT = frozenset("and then so that и то тогда значит only eve
 _LINK = frozenset(("and", "then", "и", "тогда", "то", "-", "–", "—", ",", "--"))
 _DASH = frozenset(("-", "–", "—", "--"))
 _IMPERATIVE = frozenset(
-    "put cut drop make give add show send lower take throw bring let move change fix include get name find prove extend guarantee offer write tell "
-    "come deliver install build match swap leave keep remove replace provide reduce waive strike delete double promise confirm arrange raise shorten "
-    "lift split knock shave trim teach train test repair clean finish start do help say halve meet free ship hold lend pay call set turn open allow "
-    "accept agree translate please just mount paint attach supply spread manage bring".split()
+    "put cut drop make give add show send lower take throw bring let move change fix include get name find prove "
+    "extend guarantee offer write tell "
+    "come deliver install build match swap leave keep remove replace provide reduce waive strike delete double "
+    "promise confirm arrange raise shorten "
+    "lift split knock shave trim teach train test repair clean finish start do help say halve meet free ship "
+    "hold lend pay call set turn open allow "
+    "accept agree translate mount paint attach supply spread manage bring".split()
 )
 _FINITE = frozenset(
     "is are was were am has have had will would can could does did do 's 're 've 'd 'll i we it they you".split()
@@ -54,7 +59,7 @@ def conditions(sentence: Sentence) -> list[Condition]:
     return _conjunctions(sentence, promises) or _demands(sentence, promises)
 
 
-# -- with a conjunction ------------------------------------------------------------------------------------------------
+# -- with a conjunction -----------------------------------------------------------------------------------------------
 
 
 def _conjunctions(sentence: Sentence, promises: list[tuple[int, int]]) -> list[Condition]:
@@ -127,7 +132,7 @@ def _trimmed(words: tuple[str, ...], first: int, last: int) -> int:
     return last
 
 
-# -- without one ----------------------------------------------------------------------------------------------------------
+# -- without one ------------------------------------------------------------------------------------------------------
 
 
 def _demands(sentence: Sentence, promises: list[tuple[int, int]]) -> list[Condition]:
@@ -150,9 +155,11 @@ def _demand_start(words: tuple[str, ...], link: int) -> int:
     """After a name, a colon, a reason before a semicolon; else the sentence's start."""
     first = 0
     for at in range(link):
-        if words[at] in (":", ";") or (words[at] == "," and at - first <= 2 and not _ordering(words[first])):
-            first = at + 1
-        elif words[at] in ("but", "но") and at + 1 < link:
+        if (
+            words[at] in (":", ";")
+            or (words[at] == "," and at - first <= 2 and not _ordering(words[first]))
+            or (words[at] in ("but", "но") and at + 1 < link)
+        ):
             first = at + 1
     return first
 

@@ -16,9 +16,10 @@ _NAME_WORD = re.compile(r"[^\W\d_]+")
 # Of two milestones which the same sentence can prove, the first stands and the second falls.
 _STRONGER = {
     "contract_signed": ("contract_sent", "contract_approval"),
-    "invoice_sent": ("contract_sent", "proposal_sent"),
+    "invoice_sent": ("contract_sent", "proposal_sent", "negotiation"),
     "contract_sent": ("proposal_sent",),
     "meeting_held": ("meeting_scheduled",),
+    "payment_confirmed": ("negotiation",),
     "lost": ("postponed", "negotiation"),
 }
 

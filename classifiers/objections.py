@@ -1,7 +1,7 @@
 """What the client holds against buying: its type, whether it can be worked on, the reason and the condition.
 
-Three things show an objection: a phrase that is one by itself ("too expensive"), a worry ("one thing bothers us"), and a
-condition of buying beside a sentence that says what is missing. The last two take their type from the topics named there.
+Three things show an objection: a phrase that is one by itself ("too expensive"), a worry ("one thing bothers us"), and
+a condition of buying beside a sentence that says what is missing. The last two take their type from the topics there.
 """
 
 from collections import Counter
@@ -16,6 +16,7 @@ from classifiers.spans import Hit, Sentence, blocked, sentence_span, span
 
 MOST = 3  # objections of one letter
 NEAR = 2  # sentences between a reason and its condition
+LEAD_IN = 3  # words after a worry that only announce the next sentence
 BY_WORRY = 0.7  # how sure: a worry whose type the topics tell
 BY_CONDITION = 0.62  # how sure: a condition, and before it a sentence that says what is missing
 REPORTED = 0.1  # taken off when we, not the client, say so
@@ -35,11 +36,13 @@ _PRIORITY = (
     "other",
 )
 _LEADS = frozenset(
-    "but however unfortunately sadly alas regrettably only and so still yet well though although honestly frankly right also "
+    "but however unfortunately sadly alas regrettably only and so still yet well though although honestly frankly "
+    "right also "
     "но однако увы и а зато просто вот только же хотя ну да впрочем жаль честно откровенно".split()
 )
 _LEAD_PAIRS = (("к", "сожалению"), ("к", "несчастью"), ("при", "этом"), ("the", "trouble", "is"), ("дело", "в", "том"))
-_TAILS = ("so", "thus", "hence", "therefore", "поэтому", "потому", "так", "which", "отсюда")
+_REPORTING = frozenset((",", "us", "me", "said", "mentioned", "is", "noted", "worried", "afraid"))
+_TAILS = ("so", "thus", "hence", "therefore", "поэтому", "потому", "так", "отсюда")
 
 
 class Found(msgspec.Struct):
@@ -62,7 +65,7 @@ def objections(letter: Letter, some: Sequence[Sentence], proven: Container[str] 
     if not readable:
         return ()
     named = {at: conditions(some[at])[:1] for at in readable}
-    found = _stated(letter, some, readable, named) + _worries(some, readable)
+    found = _stated(letter, some, readable, named) + _worries(some, readable, named)
     if not found:
         found = _by_condition(some, readable, named)
     found = _distinct(found)
@@ -80,7 +83,7 @@ def _readable(letter: Letter, some: Sequence[Sentence]) -> list[int]:
     return [at for at, sentence in enumerate(some) if sentence.has("report")]
 
 
-# -- what shows an objection ----------------------------------------------------------------------------------------------
+# -- what shows an objection ------------------------------------------------------------------------------------------
 
 
 def _stated(
@@ -93,7 +96,7 @@ def _stated(
         for hit in sentence.hits:
             if hit.rule.kind != "objection" or blocked(sentence, hit, letter.direction) or _wished(hit, named[at]):
                 continue
-            if "sale" in hit.rule.only_when and not selling:
+            if "sale" in hit.rule.only_when and not (selling or sentence.has("sale")):
                 continue
             genuine = hit.rule.genuine == "yes" or (hit.rule.genuine == "facts" and _facts(sentence))
             if not genuine and sentence.has("answer_plan"):
@@ -115,7 +118,7 @@ def _stated(
 
 def _selling(some: Sequence[Sentence], named: dict[int, list[Condition]]) -> bool:
     """Whether buying is spoken of at all: a fault of what was delivered long ago is no objection."""
-    return any(named.values()) or any(sentence.has("worry") or sentence.has("sale") for sentence in some)
+    return any(named.values()) or any(sentence.has("worry") for sentence in some)
 
 
 def _wished(hit: Hit, conditions: Sequence[Condition]) -> bool:
@@ -123,7 +126,7 @@ def _wished(hit: Hit, conditions: Sequence[Condition]) -> bool:
     return any(one.first <= hit.first < (one.end if one.outer >= one.first - 4 else one.last) for one in conditions)
 
 
-def _worries(some: Sequence[Sentence], readable: Sequence[int]) -> list[Found]:
+def _worries(some: Sequence[Sentence], readable: Sequence[int], named: dict[int, list[Condition]]) -> list[Found]:
     """A worry says that there is an objection; what follows it says which."""
     found: list[Found] = []
     for at in readable:
@@ -131,14 +134,13 @@ def _worries(some: Sequence[Sentence], readable: Sequence[int]) -> list[Found]:
         worries = [hit for hit in sentence.cues if hit.rule.name == "worry"]
         if not worries or _void(sentence) or sentence.question:
             continue
-        for where in (at, at + 1):
-            if where in readable and not _void(some[where]):
-                topic = _topic([some[where]], worries[0].last if where == at else 0)
-                if topic:
-                    found.append(
-                        Found(topic, where, True, BY_WORRY, f"worry+{topic}", worries[0].last if where == at else 0)
-                    )
-                    break
+        after = worries[0].last
+        topic, where = _topic([sentence], after), at
+        if at + 1 in readable and not _void(some[at + 1]):
+            topic = topic or _topic([some[at + 1]], 0)
+            where = at if len(sentence.words) - after > LEAD_IN or named[at + 1] else at + 1
+        if topic:
+            found.append(Found(topic, where, True, BY_WORRY, f"worry+{topic}", after if where == at else 0))
     return found
 
 
@@ -186,7 +188,7 @@ def _facts(sentence: Sentence) -> bool:
     return sentence.has("fact") or any(is_number(word) for word in sentence.words)
 
 
-# -- one per reason -----------------------------------------------------------------------------------------------------------
+# -- one per reason ---------------------------------------------------------------------------------------------------
 
 
 def _distinct(found: Sequence[Found]) -> list[Found]:
@@ -216,7 +218,7 @@ def _give_conditions(found: Sequence[Found], named: dict[int, list[Condition]]) 
                 near.genuine = True
 
 
-# -- spans --------------------------------------------------------------------------------------------------------------------
+# -- spans ------------------------------------------------------------------------------------------------------------
 
 
 def _read(body: str, some: Sequence[Sentence], one: Found, off: float) -> ObjectionRead:
@@ -247,7 +249,7 @@ def _reason(body: str, sentence: Sentence, anchor: int, condition: Condition | N
             return None  # the reason is nothing but the condition
     first = _lead(sentence, first, min(anchor, last - 1))
     last = _tail(sentence, max(first, anchor), last)
-    if last - first < 2:
+    if not any(len(word) > 2 for word in sentence.words[first:last]):
         return None
     return span(body, sentence.starts[first], sentence.ends[last - 1])
 
@@ -257,7 +259,8 @@ def _lead(sentence: Sentence, first: int, anchor: int) -> int:
     words = sentence.words
     for at in range(first, anchor):
         greeting = words[at] == "," and at - first <= 3
-        if words[at] == ":" or greeting or words[at] in ("but", "however", "но", "однако", "зато"):
+        reported = words[at] in ("that", "что") and words[at - 1] in _REPORTING
+        if words[at] == ":" or greeting or reported or words[at] in ("but", "however", "но", "однако", "зато"):
             first = at + 1
     while words[first] in ("*", "•", "-", "–", "—") or (
         first < anchor and (words[first] in _LEADS or words[first] in BREAKS)

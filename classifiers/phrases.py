@@ -1,6 +1,7 @@
-"""The phrase language: readable lines of TOML become spaCy token patterns, grouped by the word that must stand in the text.
+"""The phrase language: readable lines of TOML become spaCy token patterns, grouped by the word that must be there.
 
-    attached .. {offer}          words in this order; `..` = up to three words inside the clause, `...` = up to six of any kind
+    attached .. {offer}          words in this order; `..` = up to four words inside the clause,
+    agreed ... {offer}           `...` = up to ten of any kind
     [please] (see|find) attached   [x] may be missing, (a|b c) are alternatives
     договор~  sign~              every form of the word (pymorphy3 for Russian, suffixes and a short table for English)
     подписан*                    every word that begins so
@@ -29,8 +30,10 @@ _CLOSING = {"(": ")", "[": "]"}
 _LINE = re.compile(r"\.\.\.|\.\.|\{\w+\}|[()\[\]|]|[^\s()\[\]|]+")
 _SAME = str.maketrans({"ё": "е", "Ё": "Е", "’": "'", "‘": "'", "ʼ": "'", "`": "'", "\u00a0": " "})
 _NUMBER_WORDS = frozenset(
-    "one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty sixty hundred thousand dozen half third quarter "
-    "два две три четыре пять шесть семь восемь девять десять одиннадцать двенадцать пятнадцать двадцать тридцать сорок пятьдесят сто "
+    "one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty sixty "
+    "hundred thousand dozen half third quarter "
+    "два две три четыре пять шесть семь восемь девять десять одиннадцать двенадцать пятнадцать двадцать тридцать "
+    "сорок пятьдесят сто "
     "двух трех четырех пяти шести семи восьми девяти десяти двенадцати двадцати тридцати сотня тысяча тысячи тысяч "
     "двое трое четверо полтора полторы десяток половину половина треть четверть".split()
 )
@@ -144,20 +147,20 @@ class Vocabulary:
             raise Rejected(f"there is no word list called {name!r}")
         return [entry.strip() for entry in self.lists[name].split(",") if entry.strip()]
 
-    def _slots(self, token: str) -> list[Slot]:
-        if token == "..":
-            return [Slot(gap=3)]
-        if token == "...":
-            return [Slot(gap=6, any_clause=True)]
-        if token == "@":
+    def _slots(self, item: str) -> list[Slot]:
+        if item == "..":
+            return [Slot(gap=4)]
+        if item == "...":
+            return [Slot(gap=10, any_clause=True)]
+        if item == "@":
             return [Slot(moment=True)]
-        if token == "#":
+        if item == "#":
             return [Slot(exact=_NUMBER_WORDS, number=True)]
-        if token.endswith("~"):
-            return [Slot(exact=forms(token[:-1], self.language))]
-        if token.endswith("*") and len(token) > 1:
-            return [Slot(begins=frozenset({token[:-1]}))]
-        return [Slot(exact=frozenset({word})) for word, _, _ in words(token)]
+        if item.endswith("~"):
+            return [Slot(exact=forms(item[:-1], self.language))]
+        if item.endswith("*") and len(item) > 1:
+            return [Slot(begins=frozenset({item[:-1]}))]
+        return [Slot(exact=frozenset({word})) for word, _, _ in words(item)]
 
 
 def _expand(items: Sequence[Any]) -> list[Line]:
@@ -212,17 +215,23 @@ def _joined(lines: Sequence[Line]) -> list[Line]:
     return longer
 
 
-# -- forms of a word ----------------------------------------------------------------------------------------------------
+# -- forms of a word --------------------------------------------------------------------------------------------------
 
 _IRREGULAR = {
     word: line.split()
     for line in (
-        "be am is are was were been being|have has had having|do does did done doing|go goes went gone going|send sent|pay paid|hold held"
-        "|meet met|choose chose chosen|get got gotten|find found|make made|take took taken|give gave given|put|cut|let|buy bought"
-        "|think thought|see saw seen|read|leave left|come came|lose lost|tell told|say said|hear heard|feel felt|keep kept|bring brought"
-        "|sell sold|stand stood|speak spoke spoken|write wrote written|know knew known|draw drew drawn|break broke broken|begin began begun"
-        "|freeze froze frozen|run ran|show shown|lie lay lain|spend spent|set|shut|fall fell fallen|drop dropped dropping|stop stopped stopping"
-        "|plan planned planning|defer deferred deferring|refer referred referring|cancel cancelled canceled cancelling|quote quoted quoting|withdraw withdrew withdrawn"
+        "be am is are was were been being|have has had having|do does did done doing|go goes went gone going|"
+        "send sent|pay paid|hold held"
+        "|meet met|choose chose chosen|get got gotten|find found|make made|take took taken|give gave given|put|"
+        "cut|let|buy bought"
+        "|think thought|see saw seen|read|leave left|come came|lose lost|tell told|say said|hear heard|feel felt|"
+        "keep kept|bring brought"
+        "|sell sold|stand stood|speak spoke spoken|write wrote written|know knew known|draw drew drawn|break "
+        "broke broken|begin began begun"
+        "|freeze froze frozen|run ran|show shown|lie lay lain|spend spent|set|shut|fall fell fallen|drop dropped "
+        "dropping|stop stopped stopping"
+        "|plan planned planning|defer deferred deferring|refer referred referring|cancel cancelled canceled "
+        "cancelling|quote quoted quoting|withdraw withdrew withdrawn"
     ).split("|")
     for word in [line.split()[0]]
 }
@@ -246,12 +255,12 @@ def forms(word: str, language: str) -> frozenset[str]:
 
 @cache
 def _morphology() -> Any:
-    import pymorphy3
+    import pymorphy3  # type: ignore[import-untyped]  # has no types of its own
 
     return pymorphy3.MorphAnalyzer(lang="ru")
 
 
-# -- many lines -----------------------------------------------------------------------------------------------------------
+# -- many lines -------------------------------------------------------------------------------------------------------
 
 
 class Group(msgspec.Struct, frozen=True):

@@ -23,11 +23,13 @@ MAX_WORDS = 4000  # of one letter; what stands behind is not read
 MAX_SENTENCE = 120  # words; a longer one is read in parts
 
 _CLAUSE_WORDS = frozenset("but however though although whereas но однако зато хотя".split())
-_ENDS = re.compile(r"[.!?…]+[\"'»”)]*(?=\s)|\n[ \t\r]*(?:\n|$)|\n(?=[ \t]*(?:[-*•–—·]|\d{1,2}[.)])[ \t])")
+_ENDS = re.compile(r"(?<![.!?…])[.!?…]++[\"'»”)]*+(?=\s)|\n[ \t\r]*(?:\n|$)|\n(?=[ \t]*(?:[-*•–—·]|\d{1,2}[.)])[ \t])")
 _BREAK = re.compile(r"\n")
 _SHORT = frozenset(
-    "mr mrs ms dr prof st no nr approx ca e.g i.e etc vs inc ltd co fig art cl sec jan feb mar apr jun jul aug sep sept oct nov dec tel ext "
-    "г гг ул д кв стр корп руб коп тыс млн млрд им т п е к см мм м кг ч мин сек др пр т.е т.к т.д т.п и.о п.п ст пп шт тел доб янв февр апр авг сент окт нояб дек".split()
+    "mr mrs ms dr prof st no nr approx ca e.g i.e etc vs inc ltd co fig art cl sec jan feb mar apr jun jul aug "
+    "sep sept oct nov dec tel ext "
+    "г гг ул д кв стр корп руб коп тыс млн млрд им т п е к см мм м кг ч мин сек др пр т.е т.к т.д т.п и.о п.п ст "
+    "пп шт тел доб янв февр апр авг сент окт нояб дек".split()
 )
 
 
@@ -66,7 +68,7 @@ class Words:
         tokens: list[str] = []
         starts: list[int] = []
         stops: list[int] = []
-        first: list[bool] = []
+        first: list[bool | int | None] = []
         last_part, since = -1, 0
         for word, start, end in words(text):
             part = bisect_left(ends, end)

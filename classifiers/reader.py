@@ -1,6 +1,7 @@
 """From letters to readings: cut, tell the language and the kind of letter, find the phrases, decide.
 
-letters -> cuts (clean) -> kind and language (automated, clean) -> sentences with phrases (pipeline) -> milestones, objections
+letters -> cuts (clean) -> kind and language (automated, clean) -> sentences with phrases (pipeline)
+        -> milestones, objections
 """
 
 from collections.abc import Sequence

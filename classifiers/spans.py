@@ -85,5 +85,7 @@ def blocked(sentence: Sentence, hit: Hit, direction: Direction) -> bool:
 
 
 def _own(sentence: Sentence, hit: Hit, cue: Hit) -> bool:
+    if cue.rule.name == "our_side":
+        return False
     inside = hit.first <= cue.first and cue.last <= hit.last
     return inside and all(word in hit.own for word in sentence.words[cue.first : cue.last])
