@@ -14,19 +14,21 @@ from collections.abc import Sequence
 from agent.model import Cut, CutKind
 from classifiers.clean.history import Head, head_at, introduces, marker_of
 from classifiers.clean.language import language
-from classifiers.clean.lines import Mark, Page, page_of, unmarked
+from classifiers.clean.lines import Mark, Page, is_rule, page_of, unmarked
 from classifiers.clean.tail import tail_marks
-from classifiers.clean.words import FORWARD_ENDED, HANDING_OVER, SUBJECT_FORWARD, SUBJECT_REPLY
+from classifiers.clean.words import FORWARD_ENDED, HANDING_OVER, OVERRULING, SUBJECT_REPLY
 
 __all__ = ["find_cuts", "handed_over", "kept", "language", "new_text", "reply_text", "without_history"]
 
 _COVERING_NOTE = 60  # words; more than that above a bare header block is an answer
+_LATEST = 12  # marks: the words before those have no say in whether a block is passed on
 
 
 def find_cuts(text: str, cuts: Sequence[Cut] = (), subject: str = "") -> tuple[Cut, ...]:
     """All that is not new text, with what the HTML marked (`cuts`) taken in; sorted, without overlaps.
 
-    The subject tells a bare header block that is passed on ("Fwd:") from one that is answered ("Re:").
+    The subject says that a bare header block is answered ("Re:"); that it is passed on, only the words over it say:
+    some answer by "Forward".
     """
     given = _within(text, cuts)
     return _merged(_marks(page_of(text, given), subject), given)
@@ -34,8 +36,12 @@ def find_cuts(text: str, cuts: Sequence[Cut] = (), subject: str = "") -> tuple[C
 
 def kept(text: str, cuts: Sequence[Cut]) -> list[tuple[int, int]]:
     """The stretches that remain, without the white space around them."""
-    spans, at = [], 0
-    for cut in [*sorted(cuts, key=lambda cut: cut.start), Cut(start=len(text), end=len(text), kind="hidden")]:
+    return _left(text, cuts, 0, len(text))
+
+
+def _left(text: str, cuts: Sequence[Cut], begin: int, stop: int) -> list[tuple[int, int]]:
+    spans, at = [], begin
+    for cut in [*sorted(cuts, key=lambda cut: cut.start), Cut(start=stop, end=stop, kind="hidden")]:
         piece = text[at : cut.start]
         start = at + len(piece) - len(piece.lstrip())
         end = at + len(piece.rstrip())
@@ -69,7 +75,7 @@ def _words_of_forward(inner: str) -> list[tuple[int, int]]:
     """Line by line, since a forward can be quoted as a whole ("> Begin forwarded message:")."""
     outer = page_of(inner, ())
     page = page_of("\n".join(map(unmarked, outer.said)), ())
-    first = page.next_said(0, len(page))
+    first = next((line for line, said in enumerate(page.said) if said and not is_rule(said)), None)
     head = head_at(page, first) if first is not None else None
     begin = head.last if head is not None else 0
     unsaid = {
@@ -153,7 +159,7 @@ def _marks(page: Page, subject: str) -> list[Mark]:
             own = at = _quotation(page, at, marks)
         elif (head := head_at(page, at)) is not None:
             marks += _own_tail(page, own, at, head)
-            own = at = _under(page, at, head, subject, marks)
+            own = at = _under(page, head, subject, marks)
         else:
             at += 1
     return marks + tail_marks(page, own, len(page))
@@ -177,10 +183,10 @@ def _quotation(page: Page, at: int, marks: list[Mark]) -> int:
     return last
 
 
-def _under(page: Page, at: int, head: Head, subject: str, marks: list[Mark]) -> int:
+def _under(page: Page, head: Head, subject: str, marks: list[Mark]) -> int:
     """What an introduction takes in; the line from which own words can stand again."""
     following = page.next_said(head.last, len(page))
-    forwarded = head.kind != "attribution" and _passes_on(page, at, head, subject, marks)
+    forwarded = head.kind != "attribution" and _passes_on(page, head, subject, marks)
     if not forwarded and following is not None and page.quoted[following]:
         marks.append(Mark(head.start, page.starts[head.last], "quoted", "attribution"))
         return head.last
@@ -220,17 +226,19 @@ def _older(page: Page, at: int, last: int) -> int:
     return last
 
 
-def _passes_on(page: Page, at: int, head: Head, subject: str, marks: list[Mark]) -> bool:
-    """Is the block under this introduction handed over, or is it what was answered?"""
+def _passes_on(page: Page, head: Head, subject: str, marks: list[Mark]) -> bool:
+    """Is the block under this introduction handed over, or is it what was answered? In doubt it is old."""
+    begin = marks[-_LATEST - 1].end if len(marks) > _LATEST else 0
+    latest = [_cut(mark) for mark in marks[-_LATEST:] if mark.end <= head.start]
+    own = "\n".join(page.text[start:end] for start, end in _left(page.text, latest, begin, head.start)).casefold()
+    if any(words in own for words in OVERRULING):
+        return False
     if head.kind == "forwarded":
         return True
     prefix = subject.partition(":")[0].strip().casefold() if ":" in subject[:16] else ""
-    if prefix in SUBJECT_REPLY or prefix in SUBJECT_FORWARD:
-        return prefix in SUBJECT_FORWARD
-    own = new_text(page.text[: head.start], [_cut(mark) for mark in marks if mark.end <= head.start]).casefold()
-    if not own:
-        return True
-    return len(own.split()) <= _COVERING_NOTE and any(words in own for words in HANDING_OVER)
+    if prefix in SUBJECT_REPLY:
+        return False
+    return not own or (len(own.split()) <= _COVERING_NOTE and any(words in own for words in HANDING_OVER))
 
 
 # -- cuts -----------------------------------------------------------------------------------------------------------

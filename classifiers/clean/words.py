@@ -45,7 +45,7 @@ FORWARDED = frozenset(_history["markers"]["forwarded"])
 ANSWER_ABOVE = tuple(_history["markers"]["answer_above"])
 FORWARD_ENDED = frozenset(_history["markers"]["ended"])
 HANDING_OVER = tuple(_history["markers"]["handing_over"])
-SUBJECT_FORWARD = frozenset(_history["markers"]["subject_forward"])
+OVERRULING = tuple(_history["markers"]["overruling"])
 SUBJECT_REPLY = frozenset(_history["markers"]["subject_reply"])
 LABELS = {label: role for role, labels in _history["headers"].items() for label in labels}
 

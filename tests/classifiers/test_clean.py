@@ -122,11 +122,12 @@ def test_a_signature_that_the_html_marks_is_taken_over() -> None:
     assert reply_text(text, (cut,)) == "Yes."
 
 
-def test_the_same_block_is_answered_or_passed_on_by_its_subject() -> None:
-    text = "Look.\n\nFrom: A <a@b.example>\nSent: 3 February 2026 10:31\nTo: B\nSubject: fan\n\nToo loud.\n"
-    assert kinds(text, "Re: fan")[0][0] == "quoted"
-    assert kinds(text, "Fwd: fan")[0][0] == "forwarded"
-    assert kinds(text)[0][0] == "quoted"
+def test_a_block_is_passed_on_by_the_words_over_it_and_answered_by_its_subject() -> None:
+    block = "\n\nFrom: A <a@b.example>\nSent: 3 February 2026 10:31\nTo: B\nSubject: fan\n\nToo loud.\n"
+    assert kinds("See below." + block, "Fwd: fan")[0][0] == "forwarded"
+    assert kinds("See below." + block, "Re: fan")[0][0] == "quoted"
+    assert kinds("We take it, but in blue." + block, "Fwd: fan")[0][0] == "quoted"
+    assert kinds(block)[0][0] == "forwarded"
 
 
 def test_footers_are_kept_where_only_history_is_unwanted() -> None:
