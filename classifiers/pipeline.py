@@ -1,6 +1,6 @@
 """spaCy pipelines, one per language: words and sentences, then the phrases that stand in them.
 
-A sentence without any anchor word of a phrase never meets a matcher, and a letter without one is not even tokenized.
+Phrases are grouped by the word without which they cannot be there: a sentence meets only the groups that it wakes.
 """
 
 import re
@@ -111,26 +111,34 @@ class Gate:
 
 
 class Phrases:
-    """Writes the phrases of a text into its span group `phrases`; a span's label is the rule's number in the book."""
+    """Writes the phrases of a text into its span group `phrases`; a span's label is its phrase."""
 
     def __init__(self, vocab: Vocab, known: Book) -> None:
         self.book = known
         self.gate = Gate(known)
-        self.matchers: list[Matcher] = []
-        self.own: dict[str, frozenset[str]] = {}
-        for one in self.gate.groups:
-            matcher = Matcher(vocab)
-            for number, (rule, line) in enumerate(one.lines):
-                key = f"{rule}/{len(self.own)}/{number}"
-                matcher.add(key, [[slot.pattern() for slot in line]])
+        self.vocab = vocab
+        self.matchers: dict[int, Matcher] = {}
+        self.own: dict[int, frozenset[str]] = {}
+        self.rule: dict[int, int] = {}
+
+    def _matcher(self, number: int) -> Matcher:
+        """Made when its group is first woken: most groups sleep through most mail."""
+        if number not in self.matchers:
+            matcher = Matcher(self.vocab)
+            for place, (rule, line) in enumerate(self.gate.groups[number].lines):
+                label = f"{rule}/{number}/{place}"
+                key = self.vocab.strings.add(label, allow_transient=False)
+                matcher.add(label, [[slot.pattern() for slot in line]])
                 self.own[key] = frozenset().union(*(slot.exact for slot in line))
-            self.matchers.append(matcher)
+                self.rule[key] = rule
+            self.matchers[number] = matcher
+        return self.matchers[number]
 
     def __call__(self, doc: Doc) -> Doc:
         found: list[Span] = []
         for sentence in doc.sents:
             for number in sorted(self.gate.woken([token.text for token in sentence])):
-                for key, start, end in self.matchers[number](sentence):
+                for key, start, end in self._matcher(number)(sentence):
                     found.append(Span(doc, sentence.start + start, sentence.start + end, label=key))
         doc.spans["phrases"] = found
         return doc
@@ -188,10 +196,10 @@ def _question(some: Sequence[str]) -> bool:
 def _hits(spans: Sequence[Span], offset: int, component: Phrases) -> list[Hit]:
     return [
         Hit(
-            rule=component.book.rules[int(span.label_.partition("/")[0])],
+            rule=component.book.rules[component.rule[span.label]],
             first=span.start - offset,
             last=span.end - offset,
-            own=component.own[span.label_],
+            own=component.own[span.label],
         )
         for span in spans
     ]

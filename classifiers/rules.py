@@ -1,5 +1,6 @@
 """The rules: what a phrase proves, for which direction, how surely, and in which company it proves nothing."""
 
+import hashlib
 import tomllib
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -11,11 +12,26 @@ import msgspec
 from agent.errors import Rejected
 from classifiers.phrases import Line, Vocabulary
 
-VERSION = "rules-1"
-
 Kind = Literal["milestone", "objection", "topic", "cue"]
 LANGUAGES = ("en", "ru")
-ROOMS = ("milestones", "objections", "cues")
+ROOMS = ("words", "milestones", "objections", "cues")
+
+
+def _texts(language: str) -> list[str]:
+    room = files("classifiers") / "data" / "phrases"
+    return [(room / f"{name}.{language}.toml").read_text("utf-8") for name in ROOMS]
+
+
+def _version() -> str:
+    """The code's number, and what the phrase files hold: a changed phrase is a new version by itself."""
+    digest = hashlib.blake2b(digest_size=4)
+    for language in LANGUAGES:
+        for text in _texts(language):
+            digest.update(text.encode())
+    return f"rules-1-{digest.hexdigest()}"
+
+
+VERSION = _version()
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,9 +62,7 @@ class Book(msgspec.Struct, frozen=True):
 @cache
 def book(language: str) -> Book:
     """The rules that come with the product."""
-    room = files("classifiers") / "data" / "phrases"
-    texts = [(room / f"{name}.{language}.toml").read_text("utf-8") for name in ("words", *ROOMS)]
-    return compile_book(language, texts)
+    return compile_book(language, _texts(language))
 
 
 def compile_book(language: str, texts: Iterable[str]) -> Book:
