@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agent.model import Candidate, Deal, Reason
-from agent.words import WordIndex, name_units, numbers, plain_number
+from agent.words import WordIndex, name_units, number_names, numbers
 
 WEIGHTS = {
     "answer": 9.0,  # a person said so of this thread
@@ -41,10 +41,11 @@ class DealThen:
     company_name: str
     closed_at: datetime | None = None
     seen: set[str] = field(default_factory=set)  # outside addresses that wrote about it
-    numbers: set[str] = field(default_factory=set)
+    numbers: set[str] = field(init=False)
+    units: tuple[tuple[str, ...], ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.numbers |= {plain_number(n) for n in self.deal.external_numbers}
+        self.numbers = {name for n in self.deal.external_numbers for name in number_names(n)}
         self.units = name_units(self.deal.name, self.company_name)
 
     def is_open(self, at: datetime) -> bool:
@@ -102,9 +103,13 @@ def _choose(scored: list[Candidate], spoken: set[str]) -> Match:
     if not rivals:
         return Match((able[0].deal_id,), (), candidates)
     close = [able[0], *rivals]
-    if all(c.deal_id in spoken and _named_alone(c) for c in close):
+    if all(_answered(c) or (c.deal_id in spoken and _named_alone(c)) for c in close):
         return Match(tuple(sorted(c.deal_id for c in close)), (), candidates)  # it speaks of each by name
     return Match((), tuple(sorted(c.deal_id for c in close)), candidates)
+
+
+def _answered(candidate: Candidate) -> bool:
+    return any(r.name == "answer" for r in candidate.reasons)
 
 
 def _named_alone(candidate: Candidate) -> bool:

@@ -8,7 +8,8 @@ from functools import lru_cache
 MAX_WORDS = 4_000  # of one text; the rest says nothing new about which deal it is
 
 _WORD = re.compile(r"\w+")
-_NUMBER = re.compile(r"[^\W_]*\d[\w/.-]*", re.ASCII | re.IGNORECASE)
+# bounded before the first digit: a text of letters alone costs no more than its length
+_NUMBER = re.compile(r"(?:([^\W\d_]{1,12})[-–/.№# ]{0,3})?([0-9]+)([\w/.-]*)")
 _REPLY_MARK = re.compile(
     r"^\s*(?:(?:re|fw|fwd|aw|wg|sv|tr|rv|отв|ответ|пересл|на)\s*(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE
 )
@@ -28,17 +29,32 @@ def topic(subject: str) -> str:
     return " ".join(words(_REPLY_MARK.sub("", subject[:1_000])))
 
 
+# what may follow the letters that two forms of one word share
+_ENDINGS = frozenset("s es d ed e er ers ing ings y ies f ves is".split())
+_SHORT_ENDINGS = (
+    frozenset(["", "s", "es"]),
+    frozenset(["", *"а у е ы и ом ем ов ев ам ах ами".split()]),
+    frozenset("ь и ью ей ям ях ями".split()),
+    frozenset("а ы у е ой".split()),
+)
+
+
 def same_word(one: str, other: str) -> bool:
     """Do two words differ in their endings only? станции / станций, charger / chargers; not general / generator."""
     if one == other:
         return True
-    longest = max(len(one), len(other))
     common = 0
     for a, b in zip(one, other, strict=False):
         if a != b:
             break
         common += 1
-    return common >= 4 and common >= longest - 3
+    tails = (one[common:], other[common:])
+    if common < 3 or any(len(t) > 3 for t in tails) or any(c.isdigit() for w in (one, other) for c in w):
+        return False  # dn100 is not dn150
+    if common == 3:
+        return any(endings.issuperset(tails) for endings in _SHORT_ENDINGS)
+    english = one.isascii() and other.isascii()
+    return not english or all(len(t) < 2 or t in _ENDINGS for t in tails)
 
 
 @lru_cache(maxsize=20_000)
@@ -72,10 +88,10 @@ class WordIndex:
         self._words = words(text)
         self._places: dict[str, list[int]] = defaultdict(list)
         for place, word in enumerate(self._words):
-            self._places[word[:4]].append(place)
+            self._places[word[:3]].append(place)
 
     def has(self, unit: tuple[str, ...]) -> bool:
-        for place in self._places.get(unit[0][:4], ()):
+        for place in self._places.get(unit[0][:3], ()):
             following = self._words[place : place + len(unit)]
             if len(following) == len(unit) and all(map(same_word, unit, following)):
                 return True
@@ -90,18 +106,30 @@ def plain_number(number: str) -> str:
     return "".join(c for c in number.lower() if c.isalnum())
 
 
+def number_names(number: str) -> set[str]:
+    """What the number of a deal's offer, contract or invoice may be called in a letter: КП-2291 is 2291 too.
+
+    Three digits without their letters could be any amount, four that look like a year any date.
+    """
+    plain = plain_number(number)
+    digits = "".join(c for c in plain if c.isdigit())
+    alone = len(digits) >= 4 and not (len(digits) == 4 and digits[:2] in ("19", "20"))
+    return {plain, digits} if alone else {plain}
+
+
 def numbers(texts: Iterable[str]) -> set[str]:
     """Numbers by which offers, contracts and invoices are named: with three digits or more, spelled plainly.
 
-    Given with and without the letters around them: "КП_2291.pdf" names 2291.
+    Given with and without the letters around them: "КП_2291.pdf" names 2291, "КП №417" names кп417.
     """
     found: set[str] = set()
     for text in texts:
-        for token in _NUMBER.findall(text[:200_000].replace("_", " ")):
-            plain = plain_number(token)
-            digits = "".join(c for c in plain if c.isdigit())
-            if 3 <= len(digits) <= 20:
-                found.add(plain)
-                if len(digits) >= 4:
-                    found.add(digits)
+        for before, run, rest in _NUMBER.findall(text[:200_000].replace("_", " ")):
+            for token in (run, run + rest):
+                plain = plain_number(token)
+                digits = "".join(c for c in plain if c.isdigit())
+                if 3 <= len(digits) <= 20:
+                    found |= {plain, plain_number(before) + plain}
+                    if len(digits) >= 4:
+                        found.add(digits)
     return found
