@@ -31,6 +31,7 @@ _GREETING = re.compile(
     r"|уважаем(?:ый|ая) (?!клиент|подписчик|читатель|покупатель)\w+|\w+ \w+(?:вич|вна)[,!]"
 )
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _TOKEN = re.compile(r"[\w-]+")
 _AUTO_REPLY_HEADERS = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply", "x-vacation")
 _CAMPAIGN_HEADERS = ("x-campaign", "x-campaign-id", "x-campaignid", "x-mc-user", "x-mailer-lid", "x-csa-complaints")
@@ -54,6 +55,14 @@ def _phrases() -> dict[str, dict[str, tuple[str, ...]]]:
 _SAY = _phrases()
 
 
+def _telling(phrase: str) -> tuple[str, str]:
+    """A phrase with the beginning of its longest word: without that word the text need not be searched."""
+    return max(_LETTERS.findall(phrase), key=len)[:6], phrase
+
+
+_TELL = {part: {name: tuple(map(_telling, phrases)) for name, phrases in lists.items()} for part, lists in _SAY.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One letter as these rules see it."""
@@ -62,9 +71,15 @@ class Seen:
     subject: str
     text: str
     sender: str  # the address's local part
+    starts: frozenset[str]  # how the words of subject and text begin
 
     def says(self, part: str, name: str) -> bool:
-        return any(phrase in self.text for phrase in _SAY[part][name])
+        return any(start in self.starts and phrase in self.text for start, phrase in _TELL[part][name])
+
+    def count(self, part: str, name: str) -> int:
+        """How many of these phrases subject and text hold."""
+        whole = f"{self.subject} {self.text}"
+        return sum(start in self.starts and phrase in whole for start, phrase in _TELL[part][name])
 
     def entitled(self, part: str, name: str = "subject") -> bool:
         return self.subject.startswith(_SAY[part][name])
@@ -72,11 +87,13 @@ class Seen:
 
 def _see(signals: Mapping[str, str], subject: str, text: str, sender: str) -> Seen:
     address = sender[sender.rfind("<") + 1 :].casefold()
+    folded, title = _fold(text), _fold(subject[:500]).lstrip(" *[(")
     return Seen(
         signals={name.casefold(): value[:500].casefold() for name, value in signals.items()},
-        subject=_fold(subject[:500]).lstrip(" *[("),
-        text=_fold(text),
+        subject=title,
+        text=folded,
         sender=address.partition("@")[0].strip(),
+        starts=frozenset(word[:6] for word in _LETTERS.findall(f"{title} {folded}")),
     )
 
 
@@ -96,7 +113,10 @@ def automated(signals: Mapping[str, str], subject: str, text: str, sender: str) 
 
 def matter(signals: Mapping[str, str], subject: str, text: str, sender: str) -> NotBusiness:
     """Why this letter is no client's business, as far as its words show it; "" in doubt."""
-    seen = _see(signals, subject, text, sender)
+    return _matter(_see(signals, subject, text, sender))
+
+
+def _matter(seen: Seen) -> NotBusiness:
     if _is_bounce(seen) or _is_calendar(seen) or _is_auto_reply(seen):
         return ""
     if _is_newsletter(seen):
@@ -113,10 +133,8 @@ def is_business(signals: Mapping[str, str], subject: str, text: str, sender: str
 
     Suppliers who serve us, recruiters and machines that speak of work are business, though not a client's.
     """
-    if matter(signals, subject, text, sender) in ("private", "newsletter"):
-        return False
     seen = _see(signals, subject, text, sender)
-    return not (_pitches(seen) or _asks_everybody(seen))
+    return not (_matter(seen) in ("private", "newsletter") or _pitches(seen) or _asks_everybody(seen))
 
 
 def mailing_list(signals: Mapping[str, str]) -> bool:
@@ -133,10 +151,13 @@ def _is_bounce(seen: Seen) -> bool:
     if seen.sender in _SAY["bounce"]["senders"]:
         return True
     titled = any(phrase in seen.subject for phrase in _SAY["bounce"]["subject"])
-    told = seen.says("bounce", "text") or _ENHANCED_STATUS.search(seen.text) is not None
     if seen.sender in _SAY["bounce"]["keepers"]:
-        return titled or told
-    return titled and told and not _REPLY.match(seen.subject)
+        return titled or _tells_of_failure(seen)
+    return titled and _tells_of_failure(seen) and not _REPLY.match(seen.subject)
+
+
+def _tells_of_failure(seen: Seen) -> bool:
+    return seen.says("bounce", "text") or _ENHANCED_STATUS.search(seen.text) is not None
 
 
 def _content_type(seen: Seen) -> str:
@@ -223,21 +244,18 @@ def _is_notice(seen: Seen) -> bool:
 
 
 def _is_recruiting(seen: Seen) -> bool:
+    strong = seen.count("recruit", "strong")
     whole = f"{seen.subject} {seen.text}"
-    strong = sum(phrase in whole for phrase in _SAY["recruit"]["strong"])
     return strong >= 2 or (strong == 1 and _count(whole, _SAY["recruit"]["weak"]) >= 1)
 
 
 def _is_vendor(seen: Seen) -> bool:
-    whole = f"{seen.subject} {seen.text}"
-    served = sum(phrase in whole for phrase in _SAY["vendor"]["service"])
-    return _pitches(seen) or (served >= 2 and not _REPLY.match(seen.subject))
+    return _pitches(seen) or (seen.count("vendor", "service") >= 2 and not _REPLY.match(seen.subject))
 
 
 def _pitches(seen: Seen) -> bool:
     """Somebody unknown sells to us."""
-    whole = f"{seen.subject} {seen.text}"
-    return not _REPLY.match(seen.subject) and sum(phrase in whole for phrase in _SAY["vendor"]["pitch"]) >= 2
+    return not _REPLY.match(seen.subject) and seen.count("vendor", "pitch") >= 2
 
 
 def _asks_everybody(seen: Seen) -> bool:
