@@ -146,7 +146,7 @@ def letter_of(record: Message | Meeting, direction: Direction) -> Letter:
             body=record.text,
             cuts=record.cuts,
             attachments=tuple(a.name for a in record.attachments),
-            signals=record.signals,
+            signals=record.signals | {"from": record.from_[0].email if record.from_ else ""},
         )
     return Letter(direction=direction, subject=record.title, body=record.description, kind="meeting")
 
