@@ -33,7 +33,7 @@ _IMPERATIVE = frozenset(
     "promise confirm arrange raise shorten "
     "lift split knock shave trim teach train test repair clean finish start do help say halve meet free ship "
     "hold lend pay call set turn open allow "
-    "accept agree translate mount paint attach supply spread manage bring".split()
+    "accept agree translate mount paint attach supply spread manage stop".split()
 )
 _FINITE = frozenset(
     "is are was were am has have had will would can could does did do 's 're 've 'd 'll i we it they you".split()

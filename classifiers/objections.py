@@ -153,11 +153,23 @@ def _by_condition(some: Sequence[Sentence], readable: Sequence[int], named: dict
             if where not in readable or _void(some[where]):
                 continue
             outside = _outside(some[where], named[at][0] if where == at else None)
-            if not any(hit.rule.name == "lack" and hit.first in outside for hit in some[where].cues):
+            lacking = any(hit.rule.name == "lack" and hit.first in outside for hit in some[where].cues)
+            if not lacking and (where == at or _bargains(some[at]) or not _plain(some[where])):
                 continue
             topic = _topic([some[where], some[at]], 0) or "other"
             return [Found(topic, where, True, BY_CONDITION, f"condition+{topic}", min(outside, default=0))]
     return []
+
+
+def _bargains(sentence: Sentence) -> bool:
+    """A counter-offer needs no objection: the demand must be held against something that is said to be wrong."""
+    return any(hit.rule.name == "negotiation" for hit in sentence.hits)
+
+
+def _plain(sentence: Sentence) -> bool:
+    """A statement that proves nothing and asks nothing: beside a demand it says what the demand is about."""
+    words = [word for word in sentence.words if word not in BREAKS]
+    return len(words) > 3 and not sentence.question and all(hit.rule.kind == "topic" for hit in sentence.hits)
 
 
 def _outside(sentence: Sentence, condition: Condition | None) -> set[int]:

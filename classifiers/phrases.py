@@ -25,6 +25,10 @@ MAX_EXPANSIONS = 3000  # of one line; more than that is a mistake in the line
 BREAKS = (",", ";", ":", "(", ")", "—", "–", "--", "…", ".", "!", "?", "•", "*")
 
 _WORD = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+n't|'(?:ve|re|ll|d|m|s)(?!\w)|[^\W_]+|--+|[^\w\s]|_+")
+_CONTRACTED = frozenset(  # a word with "n't" stays one token
+    "don't doesn't didn't haven't hasn't hadn't isn't aren't wasn't weren't won't can't couldn't "
+    "wouldn't shouldn't".split()
+)
 _MOMENT = r"[0-9]{1,2}[:./][0-9]{2}(?:[:./][0-9]{2,4})?"
 _CLOSING = {"(": ")", "[": "]"}
 _LINE = re.compile(r"\.\.\.|\.\.|\{\w+\}|[()\[\]|]|[^\s()\[\]|]+")
@@ -152,6 +156,8 @@ class Vocabulary:
             return [Slot(gap=4)]
         if item == "...":
             return [Slot(gap=10, any_clause=True)]
+        if item == "n't":
+            return [Slot(exact=_CONTRACTED)]
         if item == "@":
             return [Slot(moment=True)]
         if item == "#":

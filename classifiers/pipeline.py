@@ -127,7 +127,7 @@ class Phrases:
             matcher = Matcher(self.vocab)
             for place, (rule, line) in enumerate(self.gate.groups[number].lines):
                 label = f"{rule}/{number}/{place}"
-                key = self.vocab.strings.add(label, allow_transient=False)
+                key = self.vocab.strings[label]
                 matcher.add(label, [[slot.pattern() for slot in line]])
                 self.own[key] = frozenset().union(*(slot.exact for slot in line))
                 self.rule[key] = rule

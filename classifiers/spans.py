@@ -78,6 +78,8 @@ def blocked(sentence: Sentence, hit: Hit, direction: Direction) -> bool:
     for cue in sentence.cues:
         if cue.rule.name not in wanted or cue.rule.direction not in ("either", direction) or _own(sentence, hit, cue):
             continue
+        if sentence.words[cue.last - 1] in ("'ll", "will") and sentence.words[cue.last : cue.last + 1] == ("find",):
+            continue  # "you will find our offer attached" is no promise
         touched = reach(sentence, cue)
         if touched.start < hit.last and hit.first < touched.stop:
             return True
