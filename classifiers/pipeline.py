@@ -120,17 +120,18 @@ class Phrases:
         self.matchers: dict[int, Matcher] = {}
         self.own: dict[int, frozenset[str]] = {}
         self.rule: dict[int, int] = {}
+        for number, one in enumerate(self.gate.groups):
+            for place, (rule, line) in enumerate(one.lines):
+                key = vocab.strings.add(f"{number}/{place}")  # here, where strings stay: see `sentences`
+                self.own[key] = frozenset().union(*(slot.exact for slot in line))
+                self.rule[key] = rule
 
     def _matcher(self, number: int) -> Matcher:
         """Made when its group is first woken: most groups sleep through most mail."""
         if number not in self.matchers:
             matcher = Matcher(self.vocab)
-            for place, (rule, line) in enumerate(self.gate.groups[number].lines):
-                label = f"{rule}/{number}/{place}"
-                key = self.vocab.strings[label]
-                matcher.add(label, [[slot.pattern() for slot in line]])
-                self.own[key] = frozenset().union(*(slot.exact for slot in line))
-                self.rule[key] = rule
+            for place, (_, line) in enumerate(self.gate.groups[number].lines):
+                matcher.add(f"{number}/{place}", [[slot.pattern() for slot in line]])
             self.matchers[number] = matcher
         return self.matchers[number]
 
