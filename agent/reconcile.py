@@ -78,7 +78,12 @@ def _compare(flow: Flow, config: SourceConfig, source: Source, repair: bool) -> 
     with flow.store.transaction() as tx:
         meetings = ledger.mark_gone(tx, config.name, vanished, flow.now())
         histories.mark_dirty(tx, histories.clients_of_activities(tx, meetings))
-    taken_up = take_up(flow, config, source, [r.ref for r in missing]) if repair and missing else 0
+    taken_up = 0
+    if repair:
+        with flow.store.reading() as tx:
+            unread = [row.ref for row in ledger.quarantined(tx, config.name)]
+        take_up(flow, config, source, unread)  # a newer program may be able to read them
+        taken_up = take_up(flow, config, source, [r.ref for r in missing])
     with flow.store.reading() as tx:
         gone = ledger.count_gone(tx, config.name)
     return Proof(config.name, len(standing), len(standing) - len(missing), missing, gone, taken_up)
