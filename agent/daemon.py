@@ -237,7 +237,8 @@ def end_now(code: int) -> NoReturn:
 
 def _refuse(sentence: str, code: int) -> int:
     log.error("not started", why=sentence, code=code)
-    print(sentence, file=sys.stderr)
+    if sys.stderr.isatty():  # a person reads it better so; else it would stand in the journal twice
+        print(sentence, file=sys.stderr)
     return code
 
 

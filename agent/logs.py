@@ -59,7 +59,9 @@ def told(_logger: Any, _method: str, event: Event) -> Event:
 
 
 def guarded(_logger: Any, _method: str, event: Event) -> Event:
-    return {name: _guard(name, value) for name, value in event.items()}
+    """Every value safe, and what is read first in front."""
+    first = {name: event[name] for name in ("timestamp", "level", "event") if name in event}
+    return {name: _guard(name, value) for name, value in (first | dict(event)).items()}
 
 
 def place_of(error: BaseException) -> str:

@@ -5,6 +5,7 @@ import secrets
 import socket
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -52,7 +53,7 @@ def take_lease(tx: Connection, now: datetime) -> str | None:
     row = lease_holder(tx)
     if row is not None and _alive(row, now):
         return None
-    token = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    token = f"{socket.gethostname()}:{os.getpid()}:{_began(os.getpid())}:{secrets.token_hex(4)}"
     tx.execute(delete(lease).where(lease.c.name == LEASE))
     values = {"name": LEASE, "holder": token, "pid": os.getpid(), "host": socket.gethostname(), "heartbeat": now}
     tx.execute(insert(lease).values(**values))
@@ -89,7 +90,17 @@ def _alive(row: Any, now: datetime) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    # after a reboot, or in a container that starts anew, another process bears the dead one's number
+    began = row.holder.rsplit(":", 2)[1]
+    return began in ("", _began(row.pid)) or not _began(row.pid)
+
+
+def _began(pid: int) -> str:
+    """When a process began, in ticks since the boot; "" where the system does not tell."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
 
 
 # -- requests to a running daemon ---------------------------------------------------------------------------------
