@@ -34,12 +34,13 @@ _CLOSING = {"(": ")", "[": "]"}
 _LINE = re.compile(r"\.\.\.|\.\.|\{\w+\}|[()\[\]|]|[^\s()\[\]|]+")
 _SAME = str.maketrans({"ё": "е", "Ё": "Е", "’": "'", "‘": "'", "ʼ": "'", "`": "'", "\u00a0": " "})
 _NUMBER_WORDS = frozenset(
-    "one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty sixty "
-    "hundred thousand dozen half third quarter "
-    "два две три четыре пять шесть семь восемь девять десять одиннадцать двенадцать пятнадцать двадцать тридцать "
-    "сорок пятьдесят сто "
-    "двух трех четырех пяти шести семи восьми девяти десяти двенадцати двадцати тридцати сотня тысяча тысячи тысяч "
-    "двое трое четверо полтора полторы десяток половину половина треть четверть".split()
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand dozen half third quarter "
+    "два две три четыре пять шесть семь восемь девять десять одиннадцать двенадцать тринадцать четырнадцать пятнадцать "
+    "шестнадцать семнадцать восемнадцать девятнадцать двадцать тридцать сорок пятьдесят шестьдесят семьдесят "
+    "восемьдесят девяносто сто двести триста двух трех четырех пяти шести семи восьми девяти десяти одиннадцати "
+    "двенадцати пятнадцати двадцати тридцати сотня тысяча тысячи тысяч миллион двое трое четверо полтора "
+    "полторы десяток половину половина треть четверть".split()
 )
 
 
