@@ -138,6 +138,8 @@ class Directory:
                 companies = {c for i in ids if (c := self.contacts[i].company_id)}
                 return Identity(tuple(sorted(ids)), tuple(sorted(companies)), "contact")
         domain = domain_of(email)
+        if len(domain) > 253:  # no such domain can exist; walking up it would cost its length squared
+            return Identity((), (), "")
         while domain.count(".") and domain not in free_mail_domains():
             if found := self._by_domain.get(domain):
                 return Identity((), tuple(sorted(found)), "domain")

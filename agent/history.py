@@ -6,7 +6,7 @@
 Pure: the same knowledge gives the same history, whatever arrived first; `now` is given.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -84,7 +84,9 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
 def fold(client: Client, seen: Iterable[Seen], answers: Sequence[Answer], now: datetime) -> History:
     """The client's history as of `now`."""
     folding = _Folding(client, answers, now)
-    for _at, _order, _key, event in sorted(_timeline(client, seen), key=lambda e: e[:3]):
+    timeline = sorted(_timeline(client, seen), key=lambda e: e[:3])
+    folding.hear_answers(event for _, _, _, event in reversed(timeline) if isinstance(event, Seen))
+    for _at, _order, _key, event in timeline:
         if isinstance(event, Seen):
             folding.activity(event)
         elif event.date <= now:
@@ -131,12 +133,29 @@ class _Folding:
             due=min(self.due, default=None),
         )
 
+    def hear_answers(self, backwards: Iterable[Seen]) -> None:
+        """One answer settles the whole thread: what was written before it too."""
+        for one in backwards:
+            if ("linked", one.key) in self.answers:
+                self.thread_answers[one.thread] = self._answered(one)
+
+    def _answered(self, one: Seen) -> tuple[str, ...]:
+        """The deals that a person named; one that is another client's, or gone, is not spoken of here."""
+        return tuple(i for i in self.answers["linked", one.key].deal_ids if i in self.deals)
+
     def person_moved(self, deal_id: str, event: StageEvent) -> None:
         """A person's move wins, forwards and backwards; what was proposed before is settled by it."""
         deal = self.deals[deal_id]
         deal.enter(event.stage, event.date)
         deal.proposed.clear()
+        self._settle(deal, lambda _: True)
         self._pass_objections(deal, event.date, f"moved by hand to {event.stage}")
+
+    def _settle(self, deal: Progress, settled: Callable[[str], bool]) -> None:
+        """Nobody needs to be asked about these stages any more."""
+        self.moves = [
+            m for m in self.moves if m.deal_id != deal.deal_id or m.state != "proposed" or not settled(m.stage)
+        ]
 
     def activity(self, seen: Seen) -> None:
         """One letter or meeting."""
@@ -156,10 +175,9 @@ class _Folding:
     # -- which deal? -------------------------------------------------------------------------------------------
 
     def _which_deal(self, seen: Seen) -> Match:
-        answer = self.answers.get(("linked", seen.key))
-        if answer is not None:
-            self.thread_answers[seen.thread] = answer.deal_ids
-            return Match(answer.deal_ids, (), ())
+        if ("linked", seen.key) in self.answers:
+            self.thread_answers[seen.thread] = self._answered(seen)
+            return Match(self.thread_answers[seen.thread], (), ())
         return match(self._about(seen), [deal.then for deal in self.deals.values()])
 
     def _about(self, seen: Seen) -> About:
@@ -180,10 +198,11 @@ class _Folding:
 
     def _link(self, seen: Seen, found: Match) -> Link:
         of_deals = {c for i in found.deal_ids if (c := self.deals[i].then.deal.company_id)}
+        only = {c.id for c in self.client.companies} if len(self.client.companies) == 1 else set()
         return Link(
             activity=seen.key,
             outcome="logged",
-            company_id=min(of_deals or seen.company_ids, default=None),
+            company_id=min(of_deals or seen.company_ids or only, default=None),
             contact_ids=tuple(sorted(seen.contact_ids)),
             deal_ids=found.deal_ids,
             ambiguous=found.ambiguous,
@@ -213,7 +232,7 @@ class _Folding:
             if seen.direction == "outbound" and isinstance(seen.record, Message):
                 self.objections.we_wrote(deal_id, seen.new_text)
             for objection in seen.reading.objections:
-                if objection.confidence >= PROPOSE:
+                if objection.confidence >= PROPOSE and not seen.reading.automated:  # no machine objects
                     message_id = seen.record.message_id if isinstance(seen.record, Message) else None
                     self.objections.raise_(
                         objection,
@@ -227,8 +246,10 @@ class _Folding:
     def _move(self, deal: Progress, target: Stage, seen: Seen, milestone: MilestoneRead) -> None:
         key = move_key(deal.deal_id, target.name, deal.entries.get(target.name, 0) + 1)
         if ("declined", key) in self.answers or ("undone", key) in self.answers:
+            deal.entries[target.name] = deal.entries.get(target.name, 0) + 1  # the next evidence is asked about anew
+            deal.touched.add(target.name)
             return
-        why = "" if ("accepted", key) in self.answers else _why_only_proposed(deal.pipeline, target, seen, milestone)
+        why = "" if ("accepted", key) in self.answers else _why_only_proposed(deal, target, seen, milestone)
         if why and target.name in deal.proposed:
             return
         self.moves.append(
@@ -249,6 +270,7 @@ class _Folding:
             deal.proposed.add(target.name)
         else:
             deal.enter(target.name, seen.at)
+            self._settle(deal, lambda stage: deal.rank(stage) <= deal.rank(target.name))
             self._pass_objections(deal, seen.at, f"the deal reached {target.name}")
 
     def _pass_objections(self, deal: Progress, at: datetime, why: str) -> None:
@@ -256,7 +278,7 @@ class _Folding:
         if deal.current.kind == "hold":
             return
         here = deal.rank(deal.stage)
-        passed = [o for o in self.objections.unsettled(deal.deal_id) if o.opened < at and deal.rank(o.stage) < here]
+        passed = [o for o in self.objections.unsettled(deal.deal_id) if o.opened < at and deal.way_to(o.stage) < here]
         self.objections.close(passed, at, why)
 
 
@@ -309,7 +331,7 @@ def _strangers_meeting(seen: Seen, meeting: Meeting, ours: int) -> _Verdict:
 def _milestones(seen: Seen, now: datetime) -> list[MilestoneRead]:
     """What counts for the stages. That a meeting was held only the calendar proves, at the meeting's end."""
     if isinstance(seen.record, Meeting):
-        if seen.record.end > now:
+        if seen.record.end > now or _all_clients_declined(seen, seen.record):
             return []
         title = Span(quote=seen.record.title, start=0, end=len(seen.record.title))
         return [MilestoneRead(name="meeting_held", confidence=1.0, evidence=title, by="calendar")]
@@ -317,8 +339,16 @@ def _milestones(seen: Seen, now: datetime) -> list[MilestoneRead]:
     return in_order(m for m in sure if m.name not in ("meeting_held", "meeting_scheduled"))
 
 
-def _why_only_proposed(pipeline: Pipeline, target: Stage, seen: Seen, milestone: MilestoneRead) -> str:
+def _all_clients_declined(seen: Seen, meeting: Meeting) -> bool:
+    guests = [a for a in meeting.attendees if a.email in seen.outside]
+    return bool(guests) and all(a.answer == "declined" for a in guests)
+
+
+def _why_only_proposed(deal: Progress, target: Stage, seen: Seen, milestone: MilestoneRead) -> str:
     """Why a move must wait for a person; "" when it may be written."""
+    pipeline = deal.pipeline
+    if target.name in deal.touched:
+        return "a person has taken such a move back"
     if pipeline.mode == "propose":
         return 'the pipeline has mode = "propose"'
     if pipeline.terminal == "propose" and target.kind in ("won", "lost"):

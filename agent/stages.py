@@ -23,7 +23,8 @@ class Progress:
     stage: str
     before_hold: str = ""
     proposed: set[str] = field(default_factory=set)  # stages that wait for a person
-    entries: dict[str, int] = field(default_factory=dict)  # how often each stage was entered
+    touched: set[str] = field(default_factory=set)  # stages of which a person took a move back
+    entries: dict[str, int] = field(default_factory=dict)  # how often each stage was entered, or refused
 
     @property
     def deal_id(self) -> str:
@@ -40,6 +41,10 @@ class Progress:
     def rank(self, name: str) -> int:
         """The place of a stage in its funnel; -1 for one that is not listed."""
         return next((place for place, s in enumerate(self.pipeline.stages) if s.name == name), -1)
+
+    def way_to(self, name: str) -> int:
+        """How far the deal has to have come to stand here; a pause is as far as the stage before it."""
+        return self.rank(self.before_hold if self.named(name).kind == "hold" else name)
 
     def enter(self, name: str, at: datetime) -> None:
         kind = self.named(name).kind

@@ -1,0 +1,259 @@
+"""Plays a situation of situations/*.toml: the CRM's facts, what happened, and what is expected of it.
+
+How a situation is written stands at the head of situations/cast.toml.
+"""
+
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from agent.changes import merged
+from agent.clients import STRANGER, Directory, clients_of_people
+from agent.history import Answer, Client, Seen, fold
+from agent.model import Deal, History, Link, Meeting, Message, MilestoneRead, ObjectionLife, ObjectionRead, Reading
+from agent.stages import move_key
+from tests.core import builders as b
+
+FOLDER = Path(__file__).with_name("situations")
+SURE, UNSURE, NO_OPINION = 0.95, 0.6, 0.3
+
+
+@cache
+def cast() -> dict[str, Any]:
+    return tomllib.loads((FOLDER / "cast.toml").read_text(encoding="utf-8"))
+
+
+def situations() -> Iterator[tuple[str, dict[str, Any]]]:
+    """(theme and name, situation) of every table."""
+    for path in sorted(FOLDER.glob("*.toml")):
+        for one in tomllib.loads(path.read_text(encoding="utf-8")).get("situation", ()):
+            yield f"{path.stem}: {one['name']}", one
+
+
+@dataclass
+class Played:
+    """All that the agent says of a situation."""
+
+    links: dict[str, Link]
+    histories: list[History]
+
+    @property
+    def moves(self) -> list[str]:
+        return self._moves("written")
+
+    @property
+    def proposed(self) -> list[str]:
+        return self._moves("proposed")
+
+    def _moves(self, state: str) -> list[str]:
+        found = [m for h in self.histories for m in h.moves if m.state == state]
+        return [f"{m.deal_id}: {m.stage}, {m.date:%m-%d}" for m in sorted(found, key=lambda m: (m.date, m.deal_id))]
+
+    @property
+    def objections(self) -> list[str]:
+        found = [o for h in self.histories for o in h.objections]
+        return [_told(o) for o in sorted(found, key=lambda o: (o.opened, o.deal_id, o.type))]
+
+
+def _told(o: ObjectionLife) -> str:
+    grounds = f"{'genuine' if o.genuine else 'stalling'} {o.type}"
+    return f"{o.deal_id}: {grounds} at {o.stage}, {o.state}" + (f" {o.closed:%m-%d}" if o.closed else "")
+
+
+@dataclass
+class Situation:
+    """One table of the files, ready to be folded."""
+
+    told: dict[str, Any]
+    people: Directory
+    clients: dict[str, list[Seen]]
+    answers: list[Answer]
+    now: datetime
+
+    @property
+    def happens(self) -> list[dict[str, Any]]:
+        return list(self.told["happens"])
+
+    def facts(self, client: str) -> Client:
+        return b.client_of(client, self.people, self.told.get("mode", "auto"), self.told.get("terminal", "propose"))
+
+    def play(self, *, backwards: bool = False) -> Played:
+        """Fold every client whom something of this concerns; `backwards`: what came last is handed over first."""
+        said = [
+            fold(self.facts(client), reversed(seen) if backwards else seen, self.answers, self.now)
+            for client, seen in sorted(self.clients.items())
+        ]
+        of_activity: dict[str, list[Link]] = defaultdict(list)
+        for history in said:
+            for link in history.links:
+                of_activity[link.activity].append(link)
+        links = {key: link for key, of in of_activity.items() if (link := merged(of))}
+        return Played(links, said)
+
+    def expected_link(self, number: int) -> tuple[str, list[str], list[str]]:
+        """Outcome with its reason, deals, and the deals between which nobody can tell."""
+        one = self.happens[number]
+        if "not_logged" in one:
+            return one["not_logged"], [], []
+        if "unsure" in one:
+            return "logged", [], sorted(one["unsure"])
+        deals = one.get("deal", self.told["deals"] if len(self.told["deals"]) == 1 else None)
+        assert deals is not None, f"{self.told['name']}: which deal is no. {number + 1} about?"
+        return "logged", sorted([deals] if isinstance(deals, str) else deals), []
+
+
+def situation(told: dict[str, Any]) -> Situation:
+    """Everything that a table says, as the fold is given it."""
+    people = _people(told)
+    records = [_record(one, f"no. {n}") for n, one in enumerate(told["happens"], 1)]
+    threads = _threads(told["happens"])
+    clients: dict[str, list[Seen]] = defaultdict(list)
+    for one, record, thread, belongs in zip(
+        told["happens"], records, threads, _clients(people, records, threads), strict=True
+    ):
+        for client in sorted(belongs):
+            clients[client].append(
+                b.seen(
+                    record,
+                    people,
+                    client,
+                    thread=thread,
+                    sender=one.get("sender", ""),
+                    mailbox=one.get("mailbox", ""),
+                    read=_reading(one),
+                    gone=one.get("gone", False),
+                )
+            )
+    return Situation(told, people, clients, _answers(told), b.day(told.get("now", "12-31")))
+
+
+def _people(told: dict[str, Any]) -> Directory:
+    companies = [b.company(i, c["name"], *c.get("domains", ())) for i, c in cast()["companies"].items()]
+    contacts = [b.contact(i, *c["emails"], of=c.get("of")) for i, c in cast()["contacts"].items()]
+    return Directory.of(companies, contacts, [_deal(i, told) for i in told["deals"]])
+
+
+def _deal(deal_id: str, told: dict[str, Any]) -> Deal:
+    facts = cast()["deals"][deal_id]
+    changed = told.get("but", {}).get(deal_id, {})
+    return b.deal(
+        deal_id,
+        facts["name"],
+        *changed.get("people", facts["people"]),
+        of=facts.get("of"),
+        owner=changed.get("owner", facts.get("owner", "anna")),
+        number=facts.get("number", ""),
+        made=changed.get("made", "01-05"),
+        closed=changed.get("closed", ""),
+        events=[(e["on"], e["to"]) for e in changed.get("moved", ())],
+    )
+
+
+def _email(name: str) -> str:
+    """An address, or the first one of somebody in the cast."""
+    ours = {rep: email for email, rep in b.REPS.items()}
+    known = cast()["contacts"].get(name)
+    return ours[name] if name in ours else known["emails"][0] if known else name
+
+
+def _emails(names: str | list[str]) -> list[str]:
+    return [_email(name) for name in ([names] if isinstance(names, str) else names)]
+
+
+def _record(one: dict[str, Any], key: str) -> Message | Meeting:
+    if "meeting" in one:
+        return b.meeting(
+            key,
+            one["on"],
+            one["meeting"],
+            *_emails(one.get("with", [])),
+            host=_email(one.get("host", "anna")),
+            hours=one.get("hours", 1),
+            answers={_email(name): answer for name, answer in one.get("answers", {}).items()},
+            status=one.get("status", "confirmed"),
+            text=one.get("text", ""),
+            series=one.get("series", False),
+        )
+    default = "anna" if not b.is_ours(_email(one["from"])) else None
+    to = one.get("to", default)
+    assert to, f"{key}: to whom?"
+    return b.letter(
+        key,
+        one["on"],
+        _email(one["from"]),
+        *_emails(to),
+        cc=_emails(one.get("cc", [])),
+        subject=one.get("subject", ""),
+        text=one["text"],
+        files=one.get("files", ()),
+    )
+
+
+def _threads(happens: list[dict[str, Any]]) -> list[int]:
+    numbers = count(1)
+    named: dict[str, int] = defaultdict(lambda: next(numbers))
+    return [named[one.get("thread", f"alone {n}")] for n, one in enumerate(happens)]
+
+
+def _clients(people: Directory, records: list[Message | Meeting], threads: list[int]) -> list[set[str]]:
+    """By its own people; without a known one, by its thread; else it is a stranger's."""
+    known, strangers = [], []
+    of_thread: dict[int, set[str]] = defaultdict(set)
+    for record, thread in zip(records, threads, strict=True):
+        found, new = clients_of_people(people, [e for e in b.addresses(record) if not b.is_ours(e)])
+        if not found and isinstance(record, Meeting):
+            found = people.clients_named(record.title)
+        known.append(found)
+        strangers.append(new)
+        of_thread[thread] |= found
+    return [k or of_thread[t] or s or {STRANGER} for k, t, s in zip(known, threads, strangers, strict=True)]
+
+
+def _reading(one: dict[str, Any]) -> Reading:
+    text = one.get("text", "")
+    return b.reading(
+        [_milestone(name, text) for name in one.get("proves", ())],
+        [_objection(told, text) for told in one.get("objects", ())],
+        one.get("automated", ""),
+        one.get("matter", ""),
+    )
+
+
+def _milestone(name: str, text: str) -> MilestoneRead:
+    plain = name.rstrip("?")
+    return b.milestone(plain, text, (SURE, UNSURE, NO_OPINION)[len(name) - len(plain)])
+
+
+def _objection(told: dict[str, str], text: str) -> ObjectionRead:
+    plain = told["type"].rstrip("?")
+    return b.objection(
+        plain,
+        text,
+        reason=told.get("reason", ""),
+        condition=told.get("condition", ""),
+        sure=(SURE, UNSURE, NO_OPINION)[len(told["type"]) - len(plain)],
+    )
+
+
+def _answers(told: dict[str, Any]) -> list[Answer]:
+    """linked = 3 and deals; or accepted, declined, undone = "kran: won", for the n-th time with "kran: won, 2"."""
+    answers = []
+    for one in told.get("answers", ()):
+        if "linked" in one:
+            answers.append(Answer(kind="linked", subject=f"no. {one['linked']}", deal_ids=tuple(one["deals"])))
+            continue
+        ((kind, subject),) = one.items()
+        if kind == "undone" and subject.startswith("no. "):  # an objection, by its letter and type
+            key, deal_id, type_ = subject.split(", ")
+            answers.append(Answer(kind=kind, subject=f"objection:{deal_id}:{key}:{type_}"))
+            continue
+        deal_id, _, rest = subject.partition(": ")
+        stage, _, entry = rest.partition(", ")
+        answers.append(Answer(kind=kind, subject=move_key(deal_id, stage, int(entry or 1))))
+    return answers
