@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from agent import suspicion
 from agent.config import SourceConfig
 from agent.errors import CursorExpired, NeedsHuman, Retry
 from agent.flow import CALENDAR_AHEAD, Flow, Progress, open_source
@@ -18,7 +19,6 @@ from connectors.base import Batch, Item, Source
 
 FIRST_PAUSE = timedelta(seconds=30)  # before a source that failed is tried again
 LONGEST_PAUSE = timedelta(minutes=30)
-SUSPICIOUS = 10  # this many vanished at once, and at least half of all, wait for a second look
 
 
 def collect(flow: Flow, config: SourceConfig) -> int:
@@ -75,8 +75,10 @@ def _store_batch(flow: Flow, config: SourceConfig, batch: Batch, *, backfill: bo
     fresh = _unknown(flow, config, batch.items)
     prepared, poisoned = _prepare(flow, config, fresh)
     with flow.store.transaction() as tx:
-        if _is_suspicious(tx, config, batch):
-            return 0
+        doubt = _doubted(tx, config, batch)
+    if doubt:  # raised when the suspicion is stored: an error inside the transaction would take it back
+        raise Retry(doubt)
+    with flow.store.transaction() as tx:
         _store(flow, tx, config, prepared, poisoned, fresh=not backfill)
         histories.mark_dirty(tx, _clients_of_vanished(tx, config, batch, flow.now()))
         rate = len(batch.items) / max(time.monotonic() - started, 1e-6)
@@ -168,25 +170,20 @@ def _clients_of_vanished(tx: Connection, config: SourceConfig, batch: Batch, now
     return histories.clients_of_activities(tx, ledger.mark_gone(tx, config.name, batch.vanished, now))
 
 
-def _is_suspicious(tx: Connection, config: SourceConfig, batch: Batch) -> bool:
-    """Most of a source vanished at once: believe it only when the next look shows the same."""
-    if len(batch.vanished) < SUSPICIOUS:
-        return False
-    standing = ledger.count_present(tx, config.name)
-    if 2 * len(batch.vanished) < standing:
-        return False
-    print_of_it = hashlib.sha256("\n".join(sorted(batch.vanished)).encode()).hexdigest()[:16]
-    if sources.state(tx, config.name).suspicion == print_of_it:
-        sources.save(tx, config.name, suspicion=None)
-        return False
-    sources.save(tx, config.name, suspicion=print_of_it)
-    raise Retry(f"{len(batch.vanished)} of {standing} items vanished at once; the next look decides")
+def _doubted(tx: Connection, config: SourceConfig, batch: Batch) -> str:
+    """Why this batch must wait for a second look; "" when it need not."""
+    if not batch.vanished:
+        return ""
+    stood = ledger.count_present(tx, config.name)
+    believed = suspicion.is_believed(tx, config.name, "poll", batch.vanished, stood)
+    return "" if believed else suspicion.doubt(len(batch.vanished), stood)
 
 
 def _note_success(flow: Flow, config: SourceConfig) -> None:
     values = {"last_success": flow.now(), "last_error": None, "next_try": None, "phase": "following"}
     with flow.store.transaction() as tx:
         sources.save(tx, config.name, **values)
+        suspicion.settle(tx, config.name, "poll")
 
 
 def note_failure(flow: Flow, config: SourceConfig, error: str, after: float | None, phase: str | None = None) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from agent import suspicion
 from agent.collect import collect_from, take_up
 from agent.config import SourceConfig
 from agent.errors import DealscribeError, NeedsHuman, Retry
@@ -58,6 +59,7 @@ def prove(flow: Flow, config: SourceConfig, *, repair: bool = False) -> Proof:
         return Proof(config.name, 0, 0, (), 0, error=str(error))
     with flow.store.transaction() as tx:
         sources.save(tx, config.name, proof_missing=len(proof.missing) - proof.taken_up)
+        suspicion.settle(tx, config.name, "proof")
         if proof.holds:
             sources.save(tx, config.name, last_proof=flow.now())
     return proof
@@ -73,8 +75,10 @@ def _compare(flow: Flow, config: SourceConfig, source: Source, repair: bool) -> 
             rows = ledger.present_refs(tx, config.name)
     missing = tuple(standing[ref] for ref in sorted(standing.keys() - rows))
     vanished = rows - standing.keys()
-    if len(standing) == 0 and len(vanished) >= 10:
-        raise Retry(f"the source shows nothing at all, and {len(vanished)} items stood there before")
+    with flow.store.transaction() as tx:
+        doubt = _doubted(tx, config, len(standing), rows, vanished)
+    if doubt:  # raised when the suspicion is stored: an error inside the transaction would take it back
+        raise Retry(doubt)
     with flow.store.transaction() as tx:
         meetings = ledger.mark_gone(tx, config.name, vanished, flow.now())
         histories.mark_dirty(tx, histories.clients_of_activities(tx, meetings))
@@ -87,6 +91,18 @@ def _compare(flow: Flow, config: SourceConfig, source: Source, repair: bool) -> 
     with flow.store.reading() as tx:
         gone = ledger.count_gone(tx, config.name)
     return Proof(config.name, len(standing), len(standing) - len(missing), missing, gone, taken_up)
+
+
+def _doubted(tx: Connection, config: SourceConfig, standing: int, rows: set[str], vanished: set[str]) -> str:
+    """Why this look must be confirmed by a second one; "" when it need not.
+
+    Letters that vanish change nothing, and a mailbox that was numbered anew has lost all its old ones: there only an
+    empty answer is odd.
+    """
+    if config.what == "mailbox" and standing:
+        return ""
+    believed = suspicion.is_believed(tx, config.name, "proof", vanished, len(rows))
+    return "" if believed else suspicion.doubt(len(vanished), len(rows))
 
 
 def prove_crm(flow: Flow) -> CrmProof:

@@ -1,0 +1,106 @@
+"""What is known of a client does not depend on what arrived first."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.flow.company import ANNA, CRM, CompanyWorld, letter
+from tests.flow.conftest import Founder
+from tests.flow.story import Post, story
+
+QUICK = settings(
+    max_examples=20, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@cache
+def all_at_once() -> list[str]:
+    with TemporaryDirectory() as folder:
+        world = CompanyWorld(Path(folder))
+        world.import_crm()
+        for post in story():
+            post.arrive(world)
+        world.sync()
+        said = world.export()
+        world.store.close()
+    return said
+
+
+@QUICK
+@given(data=st.data())
+def test_letters_may_arrive_in_any_order_and_in_any_portions(data: st.DataObject) -> None:
+    posts = data.draw(st.permutations(story()))
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(posts) - 1), max_size=4)))
+    with TemporaryDirectory() as folder:
+        world = CompanyWorld(Path(folder))
+        world.import_crm()
+        for begin, end in zip([0, *cuts], [*cuts, len(posts)], strict=True):
+            deliver(world, posts[begin:end])
+            world.sync()
+        assert world.export() == all_at_once()
+        world.store.close()
+
+
+def deliver(world: CompanyWorld, posts: Sequence[Post]) -> None:
+    for post in posts:
+        post.arrive(world)
+
+
+def test_month_by_month_gives_the_same_as_all_at_once(world: CompanyWorld) -> None:
+    for post in story():
+        post.arrive(world)
+        world.sync()
+    assert world.export() == all_at_once()
+
+
+def test_a_mailbox_that_is_connected_later_gives_the_same(world: CompanyWorld) -> None:
+    deliver(world, story())
+    world.sync("boris")
+    world.sync("anna")
+    assert world.export() == all_at_once()
+
+
+def test_a_company_that_is_entered_later_gets_its_letters_too(found: Founder) -> None:
+    world = CompanyWorld(found().folder / "late")
+    deliver(world, story())
+    world.sync()
+    assert {row["reason"] for row in world.rows("message")} == {"no_client", "internal"}
+    for tables in (("reps", "pipelines"), ("companies",), ("contacts",), ("deals",)):
+        world.import_crm({"as_of": CRM["as_of"]} | {table: CRM[table] for table in tables})
+        world.sync()
+    assert world.export() == all_at_once()
+    world.store.close()
+
+
+def test_a_deal_that_is_entered_a_week_after_its_first_letter_gets_it(world: CompanyWorld) -> None:
+    rows: dict[str, Any] = deepcopy(CRM)
+    late = [deal for deal in rows["deals"] if deal["id"] == "freezer"]
+    rows["deals"].remove(late[0])
+    other = CompanyWorld(world.folder / "late")
+    other.import_crm(rows)
+    deliver(other, story())
+    other.sync()
+    assert other.message("ask")["deal_ids"] == []
+    other.import_crm(CRM)
+    other.sync()
+    assert other.message("ask")["deal_ids"] == ["freezer"]
+    assert other.export() == all_at_once()
+    other.store.close()
+
+
+def test_a_contact_that_is_entered_later_claims_his_letters_from_a_private_address(world: CompanyWorld) -> None:
+    raw = letter("vera.made.up@gmail.com", ANNA, "Freezer room", "When can you install the freezer room?", name="home")
+    world.receive("anna", raw)
+    world.sync()
+    assert world.message("home")["reason"] == "no_client"
+    rows = deepcopy(CRM)
+    rows["contacts"][0]["emails"].append("vera.made.up@gmail.com")
+    world.import_crm(rows)
+    world.sync()
+    assert (world.message("home")["outcome"], world.message("home")["contact_ids"]) == ("logged", ["vera"])
