@@ -1,0 +1,187 @@
+"""Who really sent a letter: what our own mail server found out, read from its Authentication-Results (RFC 8601).
+
+The header counts only when our server wrote it: it is the topmost one that bears one of our authserv-ids. Servers put
+theirs on top, so one further down with our id may be the sender's invention, and one with a foreign id proves nothing.
+
+    authenticated   dmarc=pass; or dkim=pass or, where there is no DMARC, spf=pass for the domain in From
+    failed          dmarc=fail; or spf=fail and no signature that holds
+    unknown         all else, and whenever From can be read as two people
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+from typing import Literal
+
+import msgspec
+import tldextract
+
+from agent.model import Message
+from connectors.mail.mime import UNSURE_SENDER
+
+__all__ = ["AuthenticationResults", "MethodResult", "Verdict", "judge", "parse_authentication_results"]
+
+Verdict = Literal["authenticated", "failed", "unknown"]
+
+_READ = 8_000  # characters of one header
+_RESULTS = 100
+_TOKEN = re.compile(r"""(?P<quoted>"(?:[^"\\]++|\\.?)*+"?)|(?P<sign>[;=()/])|(?P<space>\s++)|(?P<word>[^\s;=()"/]++)""")
+_ESCAPED = re.compile(r"\\(.)")
+_ADDRESS = re.compile(r"[^\s<>\"'(),;:\[\]@]{1,64}@([^\s<>\"'(),;:\[\]@]{1,255})")
+
+
+class MethodResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What one method found: dkim=pass header.d=client.example."""
+
+    method: str  # lower case
+    result: str  # lower case
+    properties: Mapping[str, str]  # "header.d" -> value, names in lower case
+
+
+class AuthenticationResults(msgspec.Struct, frozen=True, kw_only=True):
+    """One Authentication-Results header."""
+
+    authserv_id: str  # lower case; "" when the server names none
+    results: tuple[MethodResult, ...] = ()
+
+    def of(self, method: str) -> tuple[MethodResult, ...]:
+        return tuple(each for each in self.results if each.method == method)
+
+    def says(self, method: str, *results: str) -> bool:
+        return any(each.result in results for each in self.of(method))
+
+
+def parse_authentication_results(value: str) -> AuthenticationResults:
+    """The header as a record; what cannot be understood is left out. Never raises, and is linear."""
+    parts = _parts(value[:_READ])
+    first = parts[0] if parts else []
+    if "=" in first:  # Microsoft 365 begins with the first result
+        authserv_id, rest = "", parts
+    else:
+        authserv_id, rest = (first[0].lower() if first else ""), parts[1:]
+    results = (_result(tokens) for tokens in rest[:_RESULTS])
+    return AuthenticationResults(authserv_id=authserv_id, results=tuple(each for each in results if each))
+
+
+def judge(message: Message, authserv_ids: Sequence[str]) -> tuple[Verdict, str]:
+    """Whether the sender is who From says, and why."""
+    ours = {each.strip().lower() for each in authserv_ids}
+    if not ours:
+        return "unknown", "no authserv-id of ours is known"
+    found = next(
+        (
+            each
+            for each in map(parse_authentication_results, message.authentication_results)
+            if each.authserv_id in ours
+        ),
+        None,
+    )
+    if found is None:
+        return "unknown", "no Authentication-Results of our own server"
+    if found.says("dmarc", "fail"):
+        return "failed", "dmarc=fail"
+    if found.says("spf", "fail", "hardfail") and not found.says("dkim", "pass"):
+        return "failed", "spf=fail and no valid signature"
+    if doubt := _doubt(message):
+        return "unknown", doubt
+    return _aligned(found, message.from_[0].email.rpartition("@")[2])
+
+
+def _aligned(found: AuthenticationResults, domain: str) -> tuple[Verdict, str]:
+    """What holds for the domain in From, as DMARC relaxed compares them: by organizational domain."""
+    for each in found.of("dmarc"):
+        if each.result == "pass":
+            claimed = _domain_in(each.properties.get("header.from", domain))
+            if organizational_domain(claimed) == organizational_domain(domain):
+                return "authenticated", "dmarc=pass"
+            return "unknown", "dmarc=pass speaks of another domain than From"
+    for each in found.of("dkim"):
+        signer = _domain_in(each.properties.get("header.d") or each.properties.get("header.i", ""))
+        if each.result == "pass" and _same_organization(signer, domain):
+            return "authenticated", f"dkim=pass for {signer}"
+    for each in found.of("spf"):
+        sender = _domain_in(each.properties.get("smtp.mailfrom") or each.properties.get("smtp.helo", ""))
+        if each.result == "pass" and _same_organization(sender, domain):
+            return "authenticated", f"spf=pass for {sender}"
+    return "unknown", "nothing that passed is of the domain in From"
+
+
+def _doubt(message: Message) -> str:
+    """Why From does not name one person, or "" when it does."""
+    for problem in message.problems:
+        if problem.startswith(UNSURE_SENDER):
+            return problem
+    if len(message.from_) != 1:
+        return f"From names {len(message.from_)} addresses"
+    address = message.from_[0]
+    if "@" not in address.email:
+        return "From holds no address"
+    shown = unicodedata.normalize("NFKC", address.name[:500]).lower()
+    if any(found[0].rstrip(".") != address.email for found in _ADDRESS.finditer(shown)):
+        return "the name in From shows another address"
+    return ""
+
+
+# -- domains --------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _suffixes() -> tldextract.TLDExtract:
+    """The public suffix list that the library brings along: nothing is fetched, nothing is cached on disk."""
+    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
+
+
+@lru_cache(maxsize=5_000)
+def organizational_domain(domain: str) -> str:
+    """The domain that an organization registered: client.example of mail.client.example."""
+    domain = domain.strip(".").lower()[:255]
+    found = _suffixes()(domain)
+    if found.suffix:
+        return f"{found.domain}.{found.suffix}" if found.domain else domain
+    return ".".join(domain.split(".")[-2:])  # a top level that the list does not know
+
+
+def _same_organization(one: str, other: str) -> bool:
+    return bool(one) and organizational_domain(one) == organizational_domain(other)
+
+
+def _domain_in(value: str) -> str:
+    return value.rpartition("@")[2].strip("<>. ").lower()
+
+
+# -- the header -----------------------------------------------------------------------------------------------------
+
+
+def _parts(value: str) -> list[list[str]]:
+    """The header's signs between semicolons, without comments."""
+    parts: list[list[str]] = [[]]
+    depth = 0
+    for found in _TOKEN.finditer(value):
+        sign = found[0]
+        if sign in ("(", ")"):
+            depth = max(0, depth + (1 if sign == "(" else -1))
+        elif depth == 0 and found.lastgroup == "quoted":
+            parts[-1].append(_ESCAPED.sub(r"\1", sign.strip('"')))
+        elif depth == 0 and sign == ";":
+            parts.append([])
+        elif depth == 0 and found.lastgroup != "space":
+            parts[-1].append(sign)
+    return parts
+
+
+def _result(tokens: list[str]) -> MethodResult | None:
+    """method [/version] = result {ptype.property = value}; `reason = text` is one of the pairs."""
+    pairs: list[tuple[str, str]] = []
+    for at, sign in enumerate(tokens):
+        if sign == "=" and 0 < at < len(tokens) - 1:
+            end = next((n for n in range(at + 1, min(len(tokens), at + 40)) if tokens[n] == "="), len(tokens) + 1)
+            name = tokens[at - 1] if at < 3 or tokens[at - 2] != "/" else tokens[at - 3]
+            pairs.append((name.lower(), "".join(tokens[at + 1 : max(at + 2, end - 1)])))
+    if not pairs:
+        return None
+    method, result = pairs[0]
+    properties: dict[str, str] = {}
+    for name, value in pairs[1:]:
+        properties.setdefault(name, value)
+    return MethodResult(method=method, result=result.lower(), properties=properties)

@@ -1,0 +1,329 @@
+"""The parts of a letter as what it says: its text with cuts, its attachments, its invitations; pure, bounded.
+
+alternative   the plain text, unless it is a stub that only points to the HTML
+mixed         every text in its order; files are attachments
+enclosed      a letter in a letter: an attachment, and its text below the own one, marked as forwarded
+shells        encrypted letters, opaque signatures, winmail.dat are named, not opened
+"""
+
+import hashlib
+import re
+from typing import NamedTuple
+
+from agent.model import Attachment, Cut
+from connectors.mail import html
+from connectors.mail.charsets import decode
+from connectors.mail.encoded import file_name, text_of
+from connectors.mail.parts import Part, content_of, uudecoded
+from connectors.mail.text import flowed, one_line, paragraphs, visible
+
+__all__ = ["Bodies", "read_bodies"]
+
+LIMIT = 1_000_000  # characters of text
+_READ = 4_000_000  # bytes of one text part
+_INVITATIONS, _INVITATION = 10, 200_000
+_TEXTS = frozenset(
+    (
+        "text/plain",
+        "text/html",
+        "text/enriched",
+        "text/richtext",
+        "text/markdown",
+        "text/x-markdown",
+        "message/delivery-status",
+        "message/disposition-notification",
+        "message/feedback-report",
+    )
+)
+_SIGNATURES = frozenset(("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"))
+_TNEF = frozenset(("application/ms-tnef", "application/vnd.ms-tnef"))
+_SHELLS = frozenset(("application/pkcs7-mime", "application/x-pkcs7-mime"))
+_ENCLOSED = frozenset(("message/rfc822", "message/global", "text/rfc822-headers"))
+_STUB = re.compile(
+    r"\bhtml\b|does not support|enable images|поддержива|формате? html|view (?:this|the) (?:e-?mail|message) in"
+    r"|(?:текст|содержание) (?:письма|сообщения) в формате|просматрива|mime-совместим",
+    re.IGNORECASE,
+)
+_STUB_LENGTH = 400
+_IS_HTML = re.compile(
+    r"\s{0,200}(?:<\?xml[^>]{0,200}>\s{0,50})?<(?:!doctype\s+html|html|head|body|div|table)\b", re.IGNORECASE
+)
+_ENRICHED = re.compile(r"<(/?[a-zA-Z][a-zA-Z-]{0,60})>")
+_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} ([^\n]{1,255})$", re.MULTILINE)
+_UU_LINE = re.compile(rb"[\x20-\x60]{2,90}\s{0,3}\Z")
+
+
+class Bodies(NamedTuple):
+    """What the parts of a letter say."""
+
+    text: str
+    cuts: tuple[Cut, ...]
+    attachments: tuple[Attachment, ...]
+    invitations: tuple[str, ...]
+    problems: dict[str, None]
+
+
+class _Text(NamedTuple):
+    """One stretch of text and its cuts."""
+
+    text: str
+    cuts: tuple[Cut, ...] = ()
+
+
+def read_bodies(root: Part) -> Bodies:
+    """What the letter says with all of its parts."""
+    gathering = _Gathering()
+    if root.content_type in _TEXTS and not root.children:
+        gathering.take_text(root)
+    else:
+        gathering.take(root)
+    text, cuts = gathering.joined()
+    return Bodies(
+        text, cuts, tuple(gathering.attachments), tuple(dict.fromkeys(gathering.invitations)), gathering.problems
+    )
+
+
+class _Gathering:
+    """Walks the tree, which is at most 50 deep, and keeps what it finds."""
+
+    def __init__(self) -> None:
+        self.texts: list[_Text] = []
+        self.enclosed: list[_Text] = []
+        self.attachments: list[Attachment] = []
+        self.invitations: list[str] = []
+        self.problems: dict[str, None] = {}
+
+    def joined(self) -> tuple[str, tuple[Cut, ...]]:
+        pieces: list[str] = []
+        cuts: list[Cut] = []
+        length = 0
+        for text, own_cuts in (*self.texts, *self.enclosed):
+            if not text:
+                continue
+            if pieces:
+                pieces.append("\n\n")
+                length += 2
+            if length + len(text) > LIMIT:
+                self.problems["the text is longer than what is read of it"] = None
+                text = text[: max(0, LIMIT - length)]
+            pieces.append(text)
+            cuts += (
+                Cut(start=cut.start + length, end=min(cut.end, len(text)) + length, kind=cut.kind)
+                for cut in own_cuts
+                if cut.start < len(text)
+            )
+            length += len(text)
+        return "".join(pieces), tuple(cuts)
+
+    def take(self, part: Part) -> None:
+        kind = part.content_type
+        if kind in _ENCLOSED:
+            self._take_enclosed(part)
+        elif kind.startswith("multipart/") and part.children:
+            self._take_multipart(part)
+        elif kind == "text/calendar" and self._is_invitation(part):
+            self._take_invitation(part)
+        elif self._is_text(part) or (kind.startswith("multipart/") and not part.disposition):
+            self.take_text(part)
+        elif kind in _SHELLS:
+            self._take_shell(part)
+        elif kind not in _SIGNATURES:
+            self._attach(part)
+
+    def _take_multipart(self, part: Part) -> None:
+        if part.content_type == "multipart/alternative":
+            self._take_alternative(part)
+            return
+        if part.content_type == "multipart/encrypted":
+            self.problems["the letter is encrypted: its text cannot be read"] = None
+        for child in part.children:
+            self.take(child)
+
+    # -- texts
+
+    def _is_text(self, part: Part) -> bool:
+        """A text with a name is a file, unless nothing but it can be the letter's own text."""
+        if part.content_type not in _TEXTS or part.disposition == "attachment":
+            return False
+        return not part.name or not self.texts
+
+    def take_text(self, part: Part) -> None:
+        text = self._text_of(part)
+        if text.text:
+            self.texts.append(text)
+
+    def _text_of(self, part: Part) -> _Text:
+        data = content_of(part)
+        if len(data) > _READ:
+            self.problems["the text is longer than what is read of it"] = None
+            data = data[:_READ]
+        if part.content_type == "text/plain" and b"\nbegin " in b"\n" + data:
+            data = self._without_uuencoded(data)
+        label = part.params.get("charset", "")
+        if part.content_type == "text/html" and not label:
+            label = html.charset_of(data)
+        text, _, problem = decode(data, label)
+        if problem:
+            self.problems[problem] = None
+        if part.content_type == "text/html" or _IS_HTML.match(text):
+            return _Text(*html.to_text(text))
+        if part.content_type in ("text/enriched", "text/richtext"):
+            text = _ENRICHED.sub("", text.replace("<<", "<"))
+        elif part.params.get("format", "").lower() == "flowed":
+            text = flowed(text, part.params.get("delsp", "").lower() == "yes")
+        if text.lstrip()[:27] == "-----BEGIN PGP MESSAGE-----":
+            self.problems["the letter is encrypted: its text cannot be read"] = None
+        return _Text(paragraphs(text))
+
+    def _without_uuencoded(self, data: bytes) -> bytes:
+        """Files that old mailers wrote into the text become attachments."""
+        pieces: list[bytes] = []
+        at = 0
+        for found in _UU_BEGIN.finditer(data):
+            if found.start() < at:
+                continue
+            end = data.find(b"\nend", found.end())
+            if end < 0:
+                break
+            lines = data[found.end() + 1 : end].split(b"\n")
+            if not all(_UU_LINE.match(line) for line in lines[:3]):
+                continue
+            content = uudecoded(lines)
+            name = file_name(text_of(found[1]))
+            self.attachments.append(_attachment(name, "application/octet-stream", content))
+            pieces.append(data[at : found.start()])
+            at = end + 4
+        return b"".join((*pieces, data[at:]))
+
+    # -- alternatives
+
+    def _take_alternative(self, part: Part) -> None:
+        plain = next((child for child in part.children if _holds(child, "text/plain")), None)
+        rich = next((child for child in reversed(part.children) if _holds(child, "text/html")), None)
+        chosen = self._chosen(plain, rich) or next(
+            (child for child in reversed(part.children) if child.content_type != "text/calendar"), None
+        )
+        for child in part.children:
+            if child is chosen:
+                self.take(child)
+            else:
+                self._take_files(child)
+
+    def _chosen(self, plain: Part | None, rich: Part | None) -> Part | None:
+        if plain is None or rich is None:
+            return plain or rich
+        if plain.children:
+            return plain
+        text = self._text_of(plain).text
+        if len(text) > _STUB_LENGTH:
+            return plain
+        if not text or _STUB.search(text):
+            return rich if _first(rich, "text/html") is not None else plain
+        return plain
+
+    def _take_files(self, part: Part) -> None:
+        """The files of an alternative that is not read."""
+        if part.children and part.content_type.startswith("multipart/"):
+            for child in part.children:
+                self._take_files(child)
+        elif part.content_type == "text/calendar" or part.disposition == "attachment" or not _is_alternative(part):
+            self.take(part)
+
+    # -- what is not text
+
+    def _is_invitation(self, part: Part) -> bool:
+        if part.disposition != "attachment":
+            return True
+        method = part.params.get("method", "").lower()
+        if not method:
+            found = re.search(rb"^METHOD:([A-Za-z]{1,20})", content_of(part)[:_READ], re.MULTILINE | re.IGNORECASE)
+            method = found[1].decode().lower() if found else ""
+        return method not in ("", "publish")  # a calendar entry that somebody attached asks nothing
+
+    def _take_invitation(self, part: Part) -> None:
+        data = content_of(part)
+        if len(data) > _INVITATION or len(self.invitations) >= _INVITATIONS:
+            self.problems["an invitation is too long, or there are too many"] = None
+            return
+        self.invitations.append(visible(decode(data, part.params.get("charset", "")).text))
+
+    def _take_shell(self, part: Part) -> None:
+        signed = part.params.get("smime-type", "").lower() in ("signed-data", "signed-receipt")
+        self.problems[
+            "the letter is signed in an opaque S/MIME shell: its text cannot be read"
+            if signed
+            else "the letter is encrypted: its text cannot be read"
+        ] = None
+        self._attach(part)
+
+    def _attach(self, part: Part) -> None:
+        if (
+            part.content_type in ("application/ms-tnef", "application/vnd.ms-tnef")
+            or part.name.lower() == "winmail.dat"
+        ):
+            self.problems["winmail.dat: what Outlook packed into it cannot be read"] = None
+        if part.content_type == "message/partial":
+            self.problems["the letter is one piece of a larger one that was sent in pieces"] = None
+        self.attachments.append(_attachment(part.name, part.content_type, content_of(part)))
+
+    def _take_enclosed(self, part: Part) -> None:
+        """A letter in the letter; its own files are its own."""
+        inner = _Gathering()
+        data = part.body
+        if part.children:
+            top = part.children[0]
+            fields = top.fields
+            inner.take(top)
+        else:
+            data = content_of(part)
+            tree = read_enclosed(data)
+            fields = tree.fields
+            inner.take(tree)
+        subject = text_of(fields.first("subject"))
+        if part.content_type != "text/rfc822-headers":
+            name = part.name or file_name(f"{subject.replace('/', '-')[:200]}.eml" if subject else "")
+            self.attachments.append(_attachment(name, part.content_type, data))
+        head = [
+            f"{name}: {value}"
+            for name in ("From", "Date", "To", "Subject")
+            if (value := text_of(fields.first(name.lower())))
+        ]
+        text = "\n\n".join(filter(None, ["\n".join(head), inner.joined()[0]]))
+        if text:
+            self.enclosed.append(_Text(text, (Cut(start=0, end=len(text), kind="forwarded"),)))
+        self.problems |= inner.problems
+
+
+def read_enclosed(data: bytes) -> Part:
+    """A letter that came encoded as a whole; the letters inside it are not opened in turn."""
+    from connectors.mail.parts import read_parts
+
+    return read_parts(data.replace(b"\r\n", b"\n")).root
+
+
+def _attachment(name: str, content_type: str, content: bytes) -> Attachment:
+    return Attachment(
+        name=name,
+        content_type=one_line(content_type)[:100],
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def _first(part: Part, content_type: str) -> Part | None:
+    if part.content_type == content_type and part.disposition != "attachment":
+        return part
+    if part.content_type.startswith("multipart/"):
+        for child in part.children:
+            if found := _first(child, content_type):
+                return found
+    return None
+
+
+def _holds(part: Part, content_type: str) -> bool:
+    return _first(part, content_type) is not None
+
+
+def _is_alternative(part: Part) -> bool:
+    """Another form of the text that is read, and no file."""
+    return part.content_type in _TEXTS or part.content_type in ("text/x-amp-html", "text/watch-html", "text/rtf")

@@ -1,0 +1,156 @@
+"""Encoded words and parameters of headers, as they should be (RFC 2047, RFC 2231) and as they come; pure, linear."""
+
+import binascii
+import re
+from urllib.parse import unquote_to_bytes
+
+from connectors.mail.charsets import codec_of, decode
+from connectors.mail.text import one_line
+
+__all__ = ["decoded", "file_name", "parameters", "raw_text", "text_of"]
+
+_WORDS = 2_000  # in one header
+_PARAMETERS = 200
+_NAME = 255
+_B64_JUNK = re.compile(rb"[^A-Za-z0-9+/]")
+
+
+def raw_text(value: bytes, charset: str = "") -> str:
+    """A header's bytes as text; 8-bit ones are UTF-8, or what the body's label or their looks say."""
+    return value.decode("ascii") if value.isascii() else decode(value, charset).text
+
+
+def text_of(value: bytes, charset: str = "") -> str:
+    """A header that is free text, decoded and fit to be kept."""
+    return one_line(decoded(raw_text(value, charset)))
+
+
+def decoded(text: str) -> str:
+    """The text with its encoded words decoded. Neighbours of one charset are joined first: mailers cut characters."""
+    if "=?" not in text:
+        return text
+    pieces: list[str] = []
+    run: list[tuple[str, str, str]] = []
+    at = 0
+    for start, end, word in _encoded_words(text):
+        between = text[at:start]
+        if between and not (run and between.isspace()):
+            pieces += (_joined(run), between)
+            run = []
+        run.append(word)
+        at = end
+    return "".join((*pieces, _joined(run), text[at:]))
+
+
+def _encoded_words(text: str) -> list[tuple[int, int, tuple[str, str, str]]]:
+    """Where encoded words stand: (start, end, (charset, encoding, content))."""
+    found: list[tuple[int, int, tuple[str, str, str]]] = []
+    at = text.find("=?")
+    while at >= 0 and len(found) < _WORDS:
+        mark = text.find("?", at + 2, at + 64)
+        if mark < 0 or text[mark + 1 : mark + 3] not in ("b?", "B?", "q?", "Q?"):
+            at = text.find("=?", at + 2)
+            continue
+        end = text.find("?=", mark + 3)
+        if end < 0:
+            break
+        charset = text[at + 2 : mark].partition("*")[0]
+        found.append((at, end + 2, (charset.lower(), text[mark + 1].lower(), text[mark + 3 : end])))
+        at = text.find("=?", end + 2)
+    return found
+
+
+def _joined(run: list[tuple[str, str, str]]) -> str:
+    """A run of words that touch, or are parted by white space only."""
+    pieces: list[str] = []
+    at = 0
+    while at < len(run):
+        charset, encoding, _ = run[at]
+        contents: list[str] = []
+        while at < len(run) and run[at][:2] == (charset, encoding):
+            contents.append(run[at][2])
+            at += 1
+        data = _from_b(contents, charset) if encoding == "b" else b"".join(map(_from_q, contents))
+        pieces.append(decode(data, charset).text)
+    return "".join(pieces)
+
+
+def _from_q(content: str) -> bytes:
+    return binascii.a2b_qp(content.encode("utf-8", "replace"), header=True)
+
+
+def _from_b(contents: list[str], charset: str) -> bytes:
+    """Words end where base64 can end, or the mailer forgot the padding, or it cut the whole at any place."""
+    words = [_B64_JUNK.sub(b"", content.encode("ascii", "ignore")) for content in contents]
+    apart = b"".join(map(_b64, words))
+    if all(len(word) % 4 == 0 or "=" in content for word, content in zip(words[:-1], contents, strict=False)):
+        return apart
+    together = _b64(b"".join(words))
+    return together if _reads(together, charset) or not _reads(apart, charset) else apart
+
+
+def _b64(data: bytes) -> bytes:
+    data = data[:-1] if len(data) % 4 == 1 else data
+    return binascii.a2b_base64(data + b"=" * (-len(data) % 4))
+
+
+def _reads(data: bytes, charset: str) -> bool:
+    try:
+        data.decode(codec_of(charset) or "utf_8")
+    except ValueError:
+        return False
+    return True
+
+
+# -- parameters -----------------------------------------------------------------------------------------------------
+
+_PARAMETER = re.compile(
+    r"""[;\s]([A-Za-z0-9_.-]++(?:\*[0-9]*+)?\*?)\s*+=\s*+(?:"((?:[^"\\]++|\\.?)*+)"?|([^;]*+))""", re.DOTALL
+)
+_ESCAPED = re.compile(r'\\(["\\])')
+
+
+def parameters(value: str) -> tuple[str, dict[str, str]]:
+    """A header such as Content-Type, as its first word and its parameters; names and the word in lower case."""
+    word = value.split(";", 1)[0].split(None, 1)
+    main = word[0].lower() if word else ""
+    if "=" not in value:
+        return main, {}
+    simple: dict[str, str] = {}
+    pieces: dict[str, dict[int, tuple[str, bool]]] = {}
+    for count, found in enumerate(_PARAMETER.finditer(value)):
+        if count >= _PARAMETERS:
+            break
+        name, quoted, bare = found.groups()
+        content = _ESCAPED.sub(r"\1", quoted) if quoted is not None else bare.strip()
+        base, star, rest = name.lower().partition("*")
+        if not star:
+            simple.setdefault(base, content)
+            continue
+        number = rest.rstrip("*")
+        pieces.setdefault(base, {}).setdefault(int(number[:4] or 0), (content, not number or rest.endswith("*")))
+    return main, {name: decoded(content) for name, content in simple.items()} | {
+        name: _assembled(parts) for name, parts in pieces.items()
+    }
+
+
+def _assembled(parts: dict[int, tuple[str, bool]]) -> str:
+    """A parameter in pieces. They are joined as bytes: mailers cut inside a character."""
+    ordered = [parts[number] for number in sorted(parts)]
+    charset = ""
+    first, is_encoded = ordered[0]
+    if is_encoded and first.count("'") >= 2:
+        charset, _, first = first.split("'", 2)
+        ordered[0] = (first, True)
+    data = b"".join(
+        unquote_to_bytes(content) if percent else content.encode("utf-8", "replace") for content, percent in ordered
+    )
+    return decoded(decode(data, charset).text)
+
+
+def file_name(*candidates: str | None) -> str:
+    """The first name there is, without folders and without anything that hides what kind of file it is."""
+    for candidate in candidates:
+        if candidate and (name := one_line(candidate.replace("\\", "/").rpartition("/")[2])):
+            return name[:_NAME]
+    return ""

@@ -1,0 +1,251 @@
+"""The bytes of a letter as its tree of parts, in one pass over the lines that could be boundaries.
+
+A boundary of any open multipart ends all that is open inside it, so a part that was never closed harms nobody; depth
+and number of parts are capped, and nothing recurses over what a sender can nest.
+"""
+
+import binascii
+import re
+from dataclasses import dataclass, field
+
+from connectors.mail.encoded import file_name, parameters, raw_text
+from connectors.mail.fields import Fields, read_fields
+
+__all__ = ["Part", "Tree", "content_of", "read_parts"]
+
+MAX_PARTS = 500
+MAX_DEPTH = 50
+_NO_FIELDS = Fields({}, 0)
+_LOOKS_LIKE_BOUNDARY = re.compile(
+    rb"^--([^\s-][^\n]{0,99})\n(?:Content|MIME)-[A-Za-z-]+:", re.MULTILINE | re.IGNORECASE
+)
+_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+_SOFT_BREAK_WITH_BLANKS = re.compile(rb"=[ \t]{1,100}\n")
+_IDENTITY = frozenset(("", "7bit", "8bit", "binary"))
+
+
+@dataclass(slots=True)
+class Part:
+    """One part; a multipart has children, an enclosed letter has one: its own top part."""
+
+    fields: Fields
+    content_type: str
+    params: dict[str, str]
+    disposition: str = ""
+    name: str = ""  # of its file
+    encoding: str = ""
+    body: bytes = b""  # as it stands, still encoded
+    children: list["Part"] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Tree:
+    """A whole letter."""
+
+    root: Part
+    problems: dict[str, None]
+
+
+@dataclass(slots=True)
+class _Open:
+    """A part whose end has not been seen."""
+
+    part: Part
+    start: int
+    boundary: bytes = b""  # of a multipart; an enclosed letter has none
+
+
+def read_parts(raw: bytes) -> Tree:
+    """The parts of a letter whose newlines are LF."""
+    return _Reader(raw).read()
+
+
+def content_of(part: Part) -> bytes:
+    """The decoded bytes of a part; what is broken in them is left out."""
+    if part.encoding == "base64":
+        return _base64(part.body)
+    if part.encoding == "quoted-printable":
+        body = part.body
+        if b"= \n" in body or b"=\t\n" in body:
+            body = _SOFT_BREAK_WITH_BLANKS.sub(b"=\n", body)
+        return binascii.a2b_qp(body)
+    if part.encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
+        return uudecoded(part.body.split(b"\n"))
+    return part.body
+
+
+def uudecoded(lines: list[bytes]) -> bytes:
+    """What uuencoded lines hold, without their `begin` and `end`; a broken line is left out."""
+    pieces: list[bytes] = []
+    for line in lines:
+        if line.startswith((b"begin ", b"end")) or not line.strip():
+            continue
+        try:
+            pieces.append(binascii.a2b_uu(line))
+        except binascii.Error:  # a line that a mailer made too long is cut to the length that it names
+            length = ((line[0] - 32) & 63) * 4 // 3 + 4
+            try:
+                pieces.append(binascii.a2b_uu(line[:length]))
+            except binascii.Error:
+                continue
+    return b"".join(pieces)
+
+
+def _base64(body: bytes) -> bytes:
+    """Base64 with junk in it, without padding, with padding in the middle, with a scanner's footer below."""
+    head, gap, below = body.strip().partition(b"\n\n")
+    if gap and b" " in below:
+        body = head
+    data = body.translate(None, _NOT_BASE64)
+    pieces = data.split(b"=") if b"=" in data.rstrip(b"=") else [data.rstrip(b"=")]
+    return b"".join(_whole(piece) for piece in pieces if piece)
+
+
+def _whole(data: bytes) -> bytes:
+    data = data[:-1] if len(data) % 4 == 1 else data
+    return binascii.a2b_base64(data + b"=" * (-len(data) % 4))
+
+
+class _Reader:
+    """The one pass: a stack of what is open, and the leaf whose body is being passed over."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self.stack: list[_Open] = []
+        self.boundaries: dict[bytes, int] = {}  # how many open multiparts have it
+        self.leaf: _Open | None = None
+        self.parts = 0
+        self.problems: dict[str, None] = {}
+
+    def read(self) -> Tree:
+        raw = self.raw
+        root = self._open(0, None)
+        at = raw.find(b"\n--", max(self._resume() - 1, 0)) if self.boundaries else -1
+        while at >= 0:
+            end = raw.find(b"\n", at + 3)
+            line = raw[at + 3 : end if end >= 0 else len(raw)].rstrip()
+            if found := self._known(line):
+                boundary, closes = found
+                self._reached(boundary, closes, at, end + 1 if end >= 0 else len(raw))
+                at = max(at, self._resume() - 2)
+            at = raw.find(b"\n--", at + 1)
+        if any(each.boundary for each in self.stack):
+            self.problems["the letter ends inside a part"] = None
+        self._close(0, len(raw))
+        return Tree(root, self.problems)
+
+    def _resume(self) -> int:
+        """Where the search for boundaries goes on: bodies can begin with one."""
+        return self.leaf.start if self.leaf else self.stack[-1].start if self.stack else 0
+
+    def _known(self, line: bytes) -> tuple[bytes, bool] | None:
+        if line in self.boundaries:
+            return line, False
+        if line.endswith(b"--") and line[:-2] in self.boundaries:
+            return line[:-2], True
+        return None
+
+    def _reached(self, boundary: bytes, closes: bool, at: int, after: int) -> None:
+        depth = max(number for number, each in enumerate(self.stack) if each.boundary == boundary)
+        self._close(depth + 1, at)
+        if closes:
+            self._close(depth, at)
+        elif self.parts < MAX_PARTS:
+            self._open(after, self.stack[depth].part)
+        else:
+            self.problems[f"only the first {MAX_PARTS} parts are read"] = None
+
+    def _close(self, depth: int, at: int) -> None:
+        """Ends the leaf, and all that is open from `depth` on."""
+        if self.leaf:
+            self.leaf.part.body = self.raw[self.leaf.start : max(at, self.leaf.start)]
+            self.leaf = None
+        while len(self.stack) > depth:
+            done = self.stack.pop()
+            if done.boundary:
+                self.boundaries[done.boundary] -= 1
+                if not self.boundaries[done.boundary]:
+                    del self.boundaries[done.boundary]
+            if not done.boundary or not done.part.children:  # an enclosed letter; a multipart that has no parts
+                done.part.body = self.raw[done.start : max(at, done.start)]
+
+    def _open(self, at: int, parent: Part | None) -> Part:
+        """Reads a part's header and opens it, and the letters that stand in it one in another."""
+        first: Part | None = None
+        while True:
+            fields = read_fields(self.raw, at, self._limit(at))
+            if fields.problem:
+                self.problems[fields.problem] = None
+            part = _part_of(fields, parent)
+            self.parts += 1
+            if parent:
+                parent.children.append(part)
+            first = first or part
+            at = fields.body
+            if len(self.stack) >= MAX_DEPTH:
+                self.problems[f"parts deeper than {MAX_DEPTH} are not read"] = None
+            elif part.content_type.startswith("multipart/"):
+                boundary = self._boundary(part, at, first is part and parent is None)
+                if boundary:
+                    self.stack.append(_Open(part, at, boundary))
+                    self.boundaries[boundary] = self.boundaries.get(boundary, 0) + 1
+                    return first
+            elif part.content_type in ("message/rfc822", "message/global") and part.encoding in _IDENTITY:
+                self.stack.append(_Open(part, at))
+                parent = part
+                continue
+            elif parent is None and "content-type" not in fields.values and self.raw.startswith(b"--", at):
+                boundary = self._guessed(at)
+                if boundary:
+                    part.content_type = "multipart/mixed"
+                    self.problems["a multipart letter does not say so"] = None
+                    self.stack.append(_Open(part, at, boundary))
+                    self.boundaries[boundary] = 1
+                    return first
+            self.leaf = _Open(part, at)
+            return first
+
+    def _limit(self, at: int) -> int:
+        """A header cannot go on beyond a boundary that is open."""
+        if self.raw.startswith(b"--", at) and self._known(self._line(at + 2)):
+            return at
+        blank = self.raw.find(b"\n\n", at, at + (1 << 20))
+        end = blank if blank >= 0 else min(len(self.raw), at + (1 << 20))
+        mark = self.raw.find(b"\n--", at, end)
+        while mark >= 0 and self.boundaries:
+            if self._known(self._line(mark + 3)):
+                return mark + 1
+            mark = self.raw.find(b"\n--", mark + 3, end)
+        return len(self.raw)
+
+    def _line(self, at: int) -> bytes:
+        end = self.raw.find(b"\n", at)
+        return self.raw[at : end if end >= 0 else len(self.raw)].rstrip()
+
+    def _boundary(self, part: Part, at: int, top: bool) -> bytes:
+        named = part.params.get("boundary", "").rstrip().encode("utf-8", "replace")
+        if not top:
+            return named
+        if named and b"--" + named in self.raw:
+            return named
+        self.problems["the boundary that is named does not occur"] = None
+        return self._guessed(at) or named
+
+    def _guessed(self, at: int) -> bytes:
+        found = _LOOKS_LIKE_BOUNDARY.search(self.raw, at)
+        return found[1].rstrip() if found else b""
+
+
+def _part_of(fields: Fields, parent: Part | None) -> Part:
+    digest = parent is not None and parent.content_type == "multipart/digest"
+    content_type, params = parameters(raw_text(fields.first("content-type")))
+    if "/" not in content_type:
+        content_type = "message/rfc822" if digest else "text/plain"
+    part = Part(fields, content_type, params)
+    if value := fields.first("content-disposition"):
+        part.disposition, names = parameters(raw_text(value, params.get("charset", "")))
+        part.name = file_name(names.get("filename"), names.get("name"))
+    part.name = part.name or file_name(params.get("name"), params.get("filename"))
+    if value := fields.first("content-transfer-encoding"):
+        part.encoding = raw_text(value).partition(";")[0].strip(" \"'").lower()
+    return part
