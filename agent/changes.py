@@ -74,17 +74,20 @@ def _logged_deals(sent: Sequence[Sent]) -> tuple[str, ...] | None:
 
 
 def merged(links: Sequence[Link]) -> Link | None:
-    """What several clients say of one activity, as one: logged if it is logged for any of them, on all their deals."""
+    """What several clients say of one activity, as one: logged if it is logged for any of them, on all their deals.
+
+    Logged for none, it waits rather than being let go.
+    """
     logged = [one for one in links if one.outcome == "logged"]
     if not logged:
-        return links[0] if links else None
+        return min(links, key=lambda one: (one.outcome != "waiting", one.reason), default=None)
     first = min(logged, key=lambda one: (not one.deal_ids, one.company_id or ""))
     return msgspec.structs.replace(
         first,
         deal_ids=tuple(sorted({i for one in logged for i in one.deal_ids})),
         contact_ids=tuple(sorted({i for one in logged for i in one.contact_ids})),
         ambiguous=tuple(sorted({i for one in logged for i in one.ambiguous})),
-        candidates=tuple(c for one in logged for c in one.candidates),
+        candidates=tuple(sorted({c for one in logged for c in one.candidates}, key=lambda c: (-c.score, c.deal_id))),
     )
 
 
