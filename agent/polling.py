@@ -26,7 +26,7 @@ from agent.store import sources
 
 THREADS = 16  # polls at the same time; they wait for servers most of the time
 JITTER = 0.1  # of a source's rhythm, so that many sources do not ask all at once
-SHORTEST_PAUSE = timedelta(seconds=5)  # also before a server that says "at once" is asked again
+SHORTEST_PAUSE = timedelta(seconds=1)  # also before a server that says "at once" is asked again
 PULL_EVERY = timedelta(minutes=5)
 PROOF_EVERY = timedelta(hours=24)
 PROOF_PAUSE = 3600.0  # seconds before a proof that did not hold is made again
@@ -42,43 +42,48 @@ class Poller:
         self.importing = False  # its first import runs now
         self._flow, self._pulse, self._wake = flow, pulse, wake
         self._lock = threading.Lock()
+        self._was_imported = False
         self._no_proof_before = 0.0
 
-    def poll(self, *, wait: bool) -> bool:
-        """Collect what is new; False when another thread polls already and that is not to be waited for."""
+    def poll(self, *, wait: bool) -> Any:
+        """Collect what is new; returns the source's state, or None when another thread polls it or all ends."""
         if not self._lock.acquire(blocking=wait):
-            return False
+            return None
         try:
-            if not self._flow.stopping():
-                with self._pulse.at_work(self.source.name):
-                    self._poll()
+            if self._flow.stopping():
+                return None
+            with self._pulse.at_work(self.source.name):
+                return self._poll()
         finally:
             self._lock.release()
-        return True
 
-    def state(self) -> Any:
-        with self._flow.store.reading() as tx:
-            return sources.state(tx, self.source.name)
-
-    def _poll(self) -> None:
+    def _poll(self) -> Any:
         began = time.monotonic()
-        before = self.state()
-        self.importing = before is None or before.last_success is None
+        self.importing = not (self._was_imported or self._has_succeeded(self._state()))
         new = 0
         try:
             new = collect(self._flow, self.source)
-            if self._is_proof_due():
+            if self._is_proof_due(self._state()):
                 self._prove()
         except Exception as error:
             self._note(error)
         finally:
             was_import, self.importing = self.importing, False
-        self._tell(new, time.monotonic() - began)
+        state = self._state()
+        self._was_imported = self._has_succeeded(state)
+        self._tell(state, new, time.monotonic() - began)
         if new or was_import:
             self._wake()
+        return state
 
-    def _tell(self, new: int, seconds: float) -> None:
-        state = self.state()
+    def _state(self) -> Any:
+        with self._flow.store.reading() as tx:
+            return sources.state(tx, self.source.name)
+
+    def _has_succeeded(self, state: Any) -> bool:
+        return state is not None and state.last_success is not None
+
+    def _tell(self, state: Any, new: int, seconds: float) -> None:
         values = {"source": self.source.name, "new": new, "seconds": round(seconds, 3)}
         if state.last_error:
             log.warning("poll failed", **values, why=state.last_error, next_try=state.next_try)
@@ -96,8 +101,7 @@ class Poller:
             log.error("a defect ended a poll", source=self.source.name, error=error)
             note_failure(self._flow, self.source, f"a defect of dealscribe: {place_of(error)}", None)
 
-    def _is_proof_due(self) -> bool:
-        state = self.state()
+    def _is_proof_due(self, state: Any) -> bool:
         if self._flow.stopping() or state.last_error or time.monotonic() < self._no_proof_before:
             return False
         return state.last_proof is None or self._flow.now() - state.last_proof >= PROOF_EVERY
@@ -175,23 +179,19 @@ class Polls:
         self._asked.shutdown(wait=True, cancel_futures=True)
 
     def _in_turn(self, poller: Poller) -> None:
-        if poller.poll(wait=False) and (moment := self._next_try(poller)):
-            self._at(poller, moment)
+        state = poller.poll(wait=False)
+        if state is not None and state.next_try is not None:
+            self._at(poller, state.next_try)
 
     def _because_asked(self, poller: Poller) -> None:
-        poller.poll(wait=True)
-        pause = poller.source.poll * random.uniform(1 - JITTER, 1 + JITTER)
-        self._at(poller, self._next_try(poller) or datetime.now(UTC) + pause)
-
-    def _next_try(self, poller: Poller) -> datetime | None:
-        """When a source that failed is tried again."""
-        state = poller.state()
-        if state is None or state.next_try is None:
-            return None
-        moment: datetime = max(state.next_try, datetime.now(UTC) + SHORTEST_PAUSE)
-        return moment
+        state = poller.poll(wait=True)
+        if state is not None:
+            pause = poller.source.poll * random.uniform(1 - JITTER, 1 + JITTER)
+            self._at(poller, state.next_try or datetime.now(UTC) + pause)
 
     def _at(self, poller: Poller, moment: datetime) -> None:
+        """The next poll of this source; after it comes its rhythm again."""
+        moment = max(moment, datetime.now(UTC) + SHORTEST_PAUSE)
         if not self._flow.stopping():
             with contextlib.suppress(JobLookupError):  # the scheduler has just been shut down
                 self._scheduler.modify_job(poller.source.name, next_run_time=moment)

@@ -197,7 +197,7 @@ def test_a_letter_that_comes_while_it_runs_is_logged_and_the_log_says_nothing_of
     running.said("understood")
     running.send(signal.SIGTERM)
     began = time.monotonic()
-    assert running.ended() == 0
+    assert running.ended() == 0, running.text
     assert time.monotonic() - began < 10
     assert running.events("stopped")
     assert running.events("understood")[0]["written"] == 1
@@ -213,10 +213,10 @@ def test_a_second_one_says_who_is_at_work_already(firm: Firm) -> None:
     first = firm.run()
     first.said("started")
     second = firm.run()
-    assert second.ended() == 5
+    assert second.ended() == 5, second.text
     assert f"pid {first.pid}" in second.said("not started")["why"]
     first.send(signal.SIGINT)
-    assert first.ended() == 0
+    assert first.ended() == 0, first.text
 
 
 def test_after_a_sudden_death_the_next_one_takes_over_and_serves_whom_the_first_left_waiting(firm: Firm) -> None:
@@ -238,7 +238,7 @@ def test_after_a_sudden_death_the_next_one_takes_over_and_serves_whom_the_first_
 
         assert until(served)
     second.send(signal.SIGTERM)
-    assert second.ended() == 0
+    assert second.ended() == 0, second.text
 
 
 def test_systemd_hears_ready_status_signs_of_life_and_the_end(firm: Firm) -> None:
@@ -250,7 +250,7 @@ def test_systemd_hears_ready_status_signs_of_life_and_the_end(firm: Firm) -> Non
     assert heard[0] == "READY=1"
     assert any(line.startswith("STATUS=") for line in heard)
     running.send(signal.SIGTERM)
-    assert running.ended() == 0
+    assert running.ended() == 0, running.text
     assert listener.heard()[-1] == "STOPPING=1"
     listener.close()
 
@@ -325,7 +325,7 @@ def test_a_defect_ends_it_with_a_traceback_that_quotes_nothing(firm: Firm) -> No
     with contextlib.closing(sqlite3.connect(firm.place / "d.db")) as damage, damage:
         damage.execute("DROP TABLE to_read")
     firm.deliver("anna", letter("Second oven line"))
-    assert running.ended() == 1
+    assert running.ended() == 1, running.text
     (told,) = running.events("a defect ends the program")
     assert told["exception"][0] == "OperationalError"
     assert told["traceback"]
@@ -338,7 +338,7 @@ def test_without_any_password_it_says_what_to_do_and_does_not_start(firm: Firm) 
         'password = { env = "ANNA_PASSWORD" }\n'
     )
     refused = firm.run()
-    assert refused.ended() == 3
+    assert refused.ended() == 3, refused.text
     assert "anna: set the environment variable ANNA_PASSWORD" in refused.text
 
 
@@ -346,7 +346,7 @@ def test_a_store_that_cannot_be_opened_is_said_in_a_sentence(firm: Firm) -> None
     firm.mailbox("anna")
     (firm.place / "d.db").mkdir()
     refused = firm.run()
-    assert refused.ended() == 3
+    assert refused.ended() == 3, refused.text
     assert "d.db cannot be opened for writing" in refused.said("not started")["why"]
     assert "Traceback" not in refused.text
 
