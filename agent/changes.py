@@ -48,7 +48,7 @@ def difference(
     if "activities" in may_write:
         for activity, link in links.items():
             changes += _of_link(activity, link, activities.get(activity), by_subject[activity])
-    logged = {c.subject for c in changes} | {s for s, of in by_subject.items() if _logged_deals(of) is not None}
+    logged = {c.subject for c in changes} | {s for s, of in by_subject.items() if _shown(of) is not None}
     if "stages" in may_write:
         moves = [m for m in said.moves if m.state == "written"]
         changes += [c for c in _of_moves(moves, logged, by_subject) if c.key not in known]
@@ -62,15 +62,15 @@ def log_key(activity: str, revision: int) -> str:
     return f"log:{activity}" if revision == 0 else f"log:{activity}:{revision}"
 
 
-def _logged_deals(sent: Sequence[Sent]) -> tuple[str, ...] | None:
-    """The deals on which an activity stands in the CRM; None when it does not stand there."""
-    state: tuple[str, ...] | None = None
+def _shown(sent: Sequence[Sent]) -> dict[str, Any] | None:
+    """What the CRM shows of an activity; None when it does not stand there."""
+    shown: dict[str, Any] | None = None
     for one in sent:
         if one.kind == "log_activity":
-            state = tuple(one.body["deal_ids"])
+            shown = one.body
         elif one.kind == "unlink":
-            state = tuple(one.body["deal_ids"]) if one.body["stays"] else None
-    return state
+            shown = {**shown, "deal_ids": one.body["deal_ids"]} if shown and one.body["stays"] else None
+    return shown
 
 
 def merged(links: Sequence[Link]) -> Link | None:
@@ -92,24 +92,38 @@ def merged(links: Sequence[Link]) -> Link | None:
 
 
 def _of_link(activity: str, link: Link | None, seen: Seen | None, sent: Sequence[Sent]) -> list[Change]:
-    standing = _logged_deals(sent)
+    shown = _shown(sent)
     if link is None or link.outcome != "logged":
-        return [_unlink(activity, sent, None)] if standing is not None else []
-    if standing == link.deal_ids:
+        return [_unlink(activity, sent, None)] if shown is not None else []
+    before, now = set(shown["deal_ids"] if shown else ()), set(link.deal_ids)
+    outdated = shown is None or (seen is not None and _is_outdated(shown, link, seen))
+    if before == now and not outdated:
         return []
-    if standing is not None and set(link.deal_ids) < set(standing):
+    if now < before and not outdated:
         return [_unlink(activity, sent, link.deal_ids)]
     if seen is None:  # another client's now: his own fold writes it
         return []
-    taken_off = set(standing or ()) - set(link.deal_ids)
-    unlink = [_unlink(activity, sent, tuple(sorted(set(standing or ()) & set(link.deal_ids))))] if taken_off else []
+    unlink = [_unlink(activity, sent, tuple(sorted(before & now)))] if before - now else []
     return [*unlink, _log(link, seen, len(sent) + len(unlink))]
 
 
-def _log(link: Link, seen: Seen, revision: int) -> Change:
+def _is_outdated(shown: Mapping[str, Any], link: Link, seen: Seen) -> bool:
+    """A meeting was moved or renamed, a better copy of a letter came, or one more is known of who took part."""
+    at, subject = _when_and_what(seen)
+    came_to_know = set(link.contact_ids) - set(shown["contact_ids"]) or (link.company_id and not shown["company_id"])
+    return bool((shown["at"], shown["subject"]) != (at, subject) or came_to_know)
+
+
+def _when_and_what(seen: Seen) -> tuple[str, str]:
     record = seen.record
+    if isinstance(record, Message):
+        return record.date.isoformat(), record.subject
+    return record.start.isoformat(), record.title
+
+
+def _log(link: Link, seen: Seen, revision: int) -> Change:
     needs = (log_key(link.activity, 0),) if revision else ()
-    is_message = isinstance(record, Message)
+    at, subject = _when_and_what(seen)
     return Change(
         key=log_key(link.activity, revision),
         kind="log_activity",
@@ -117,9 +131,9 @@ def _log(link: Link, seen: Seen, revision: int) -> Change:
         needs=needs,
         body={
             "activity": link.activity,
-            "kind": "message" if is_message else "meeting",
-            "at": (record.date if isinstance(record, Message) else record.start).isoformat(),
-            "subject": record.subject if isinstance(record, Message) else record.title,
+            "kind": "message" if isinstance(seen.record, Message) else "meeting",
+            "at": at,
+            "subject": subject,
             "direction": seen.direction,
             "owners": sorted(seen.owners),
             "company_id": link.company_id,

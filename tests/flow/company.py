@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
 from email.message import EmailMessage
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,11 @@ def letter(
     return message.as_bytes()
 
 
+def dated(raw: bytes) -> datetime:
+    """A letter arrives when it was written."""
+    return parsedate_to_datetime(message_from_bytes(raw)["Date"])
+
+
 def message_id(name: str) -> str:
     return f"<{name.replace(' ', '.').replace(':', '')}@letters.example>"
 
@@ -223,11 +229,11 @@ class CompanyWorld:
 
     def receive(self, name: str, raw: bytes, *, folder: str = "INBOX", labels: Sequence[str] = ()) -> str:
         """A letter arrives in a mailbox; gives its ref."""
-        return self.mailbox(name).deliver(raw, folder, received=START, labels=labels)
+        return self.mailbox(name).deliver(raw, folder, received=dated(raw), labels=labels)
 
     def send(self, name: str, raw: bytes) -> str:
         """A rep's own letter lies in his folder of sent mail."""
-        return self.mailbox(name).deliver(raw, "Sent", received=START)
+        return self.receive(name, raw, folder="Sent")
 
     def enter(self, name: str, uid: str, text: str) -> None:
         """An event is entered into a calendar, or changed."""

@@ -16,7 +16,7 @@ class Post(NamedTuple):
     raw: bytes
 
     def arrive(self, world: CompanyWorld) -> None:
-        world.mailbox(self.mailbox).deliver(self.raw, self.folder, received=START)
+        world.receive(self.mailbox, self.raw, folder=self.folder)
 
 
 def _days(days: float) -> timedelta:
