@@ -124,6 +124,8 @@ def _unknown(flow: Flow, config: SourceConfig, items: Sequence[Item]) -> list[It
 def _changed(config: SourceConfig, item: Item, row: ledger.Known) -> bool:
     if row.outcome == "quarantined":
         return False  # a person retries it
+    if row.gone:
+        return True  # it is back
     if item.excluded or row.outcome == "excluded":
         return bool(item.excluded) != (row.outcome == "excluded")
     return config.what == "calendar" and hashlib.sha256(item.raw).hexdigest() != row.digest

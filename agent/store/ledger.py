@@ -35,6 +35,7 @@ class Known(NamedTuple):
     id: int
     digest: str
     outcome: str | None
+    gone: bool  # the source did not have it any more
 
 
 class Stored(NamedTuple):
@@ -55,10 +56,10 @@ def known(tx: Connection, source: str, refs: Iterable[str]) -> dict[str, Known]:
     """The rows of these refs that stand already."""
     found = {}
     for part in chunks(refs):
-        query = select(ledger.c.ref, ledger.c.id, ledger.c.digest, ledger.c.outcome).where(
-            ledger.c.source == source, ledger.c.ref.in_(part)
-        )
-        found.update({row.ref: Known(row.id, row.digest, row.outcome) for row in tx.execute(query)})
+        columns = (ledger.c.ref, ledger.c.id, ledger.c.digest, ledger.c.outcome, ledger.c.gone_at)
+        query = select(*columns).where(ledger.c.source == source, ledger.c.ref.in_(part))
+        for row in tx.execute(query):
+            found[row.ref] = Known(row.id, row.digest, row.outcome, row.gone_at is not None)
     return found
 
 
