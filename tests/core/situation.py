@@ -93,8 +93,8 @@ class Situation:
         for history in said:
             for link in history.links:
                 of_activity[link.activity].append(link)
-        links = {key: link for key, of in of_activity.items() if (link := merged(of))}
-        return Played(links, said)
+        together = {key: merged(of) for key, of in of_activity.items()}
+        return Played({key: link for key, link in together.items() if link is not None}, said)
 
     def expected_link(self, number: int) -> tuple[str, list[str], list[str]]:
         """Outcome with its reason, deals, and the deals between which nobody can tell."""
