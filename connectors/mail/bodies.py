@@ -14,12 +14,15 @@ from agent.model import Attachment, Cut
 from connectors.mail import html
 from connectors.mail.charsets import decode
 from connectors.mail.encoded import file_name, text_of
-from connectors.mail.parts import Part, content_of, uudecoded
+from connectors.mail.fields import Fields, read_fields
+from connectors.mail.parts import Part, content_of, read_parts, uudecoded
 from connectors.mail.text import flowed, one_line, paragraphs, visible
 
 __all__ = ["Bodies", "read_bodies"]
 
 LIMIT = 1_000_000  # characters of text
+_LEVELS = 5  # letters in letters that are read
+_HEAD = 500
 _READ = 4_000_000  # bytes of one text part
 _INVITATIONS, _INVITATION = 10, 200_000
 _TEXTS = frozenset(
@@ -86,7 +89,8 @@ def read_bodies(root: Part) -> Bodies:
 class _Gathering:
     """Walks the tree, which is at most 50 deep, and keeps what it finds."""
 
-    def __init__(self) -> None:
+    def __init__(self, level: int = 0) -> None:
+        self.level = level  # how many letters stand around this one
         self.texts: list[_Text] = []
         self.enclosed: list[_Text] = []
         self.attachments: list[Attachment] = []
@@ -268,37 +272,30 @@ class _Gathering:
 
     def _take_enclosed(self, part: Part) -> None:
         """A letter in the letter; its own files are its own."""
-        inner = _Gathering()
-        data = part.body
-        if part.children:
-            top = part.children[0]
-            fields = top.fields
-            inner.take(top)
-        else:
+        data, top = part.body, part.children[0] if part.children else None
+        if top is None and self.level < _LEVELS and part.encoding:  # it came encoded as a whole
             data = content_of(part)
-            tree = read_enclosed(data)
-            fields = tree.fields
-            inner.take(tree)
+            top = read_parts(data.replace(b"\r\n", b"\n")).root
+        fields = top.fields if top else read_fields(data, 0, len(data))
         subject = text_of(fields.first("subject"))
         if part.content_type != "text/rfc822-headers":
-            name = part.name or file_name(f"{subject.replace('/', '-')[:200]}.eml" if subject else "")
+            name = part.name or (file_name(f"{subject.replace('/', '-')[:200]}.eml") if subject else "")
             self.attachments.append(_attachment(name, part.content_type, data))
-        head = [
-            f"{name}: {value}"
-            for name in ("From", "Date", "To", "Subject")
-            if (value := text_of(fields.first(name.lower())))
-        ]
-        text = "\n\n".join(filter(None, ["\n".join(head), inner.joined()[0]]))
+        if self.level >= _LEVELS:
+            return
+        inner = _Gathering(self.level + 1)
+        if top:
+            inner.take(top)
+        text = "\n\n".join(filter(None, (_head_of(fields), inner.joined()[0])))
         if text:
             self.enclosed.append(_Text(text, (Cut(start=0, end=len(text), kind="forwarded"),)))
         self.problems |= inner.problems
 
 
-def read_enclosed(data: bytes) -> Part:
-    """A letter that came encoded as a whole; the letters inside it are not opened in turn."""
-    from connectors.mail.parts import read_parts
-
-    return read_parts(data.replace(b"\r\n", b"\n")).root
+def _head_of(fields: Fields) -> str:
+    """What a mail program shows above an enclosed letter."""
+    shown = ((name, text_of(fields.first(name.lower()))) for name in ("From", "Date", "To", "Subject"))
+    return "\n".join(f"{name}: {value[:_HEAD]}" for name, value in shown if value)
 
 
 def _attachment(name: str, content_type: str, content: bytes) -> Attachment:

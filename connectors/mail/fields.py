@@ -33,6 +33,8 @@ class Fields(NamedTuple):
 
 def read_fields(raw: bytes, start: int, end: int) -> Fields:
     """The header block that begins at `start`; newlines are LF. What is no header begins the body."""
+    if start >= end:
+        return Fields({}, start)
     if raw.startswith(b"\n", start):
         return Fields({}, start + 1)
     limit = min(end, start + BLOCK)

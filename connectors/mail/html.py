@@ -8,7 +8,6 @@ html_roles what mail programs say by classes, ids and styles
 
 import re
 from html import unescape
-from typing import NamedTuple
 
 from agent.model import Cut, CutKind
 from connectors.mail.html_roles import Colour, Role, hidden_names, role_of
@@ -19,8 +18,8 @@ __all__ = ["LIMIT", "charset_of", "to_text"]
 LIMIT = 1_000_000  # characters of text
 _SOURCE = 4_000_000  # characters of HTML
 _TAG = re.compile(
-    r"""<(?:(?P<comment>!--)|(?P<end>/?)(?P<name>[a-zA-Z][^\s/>]*+)"""
-    r"""(?P<attributes>(?:[^>=]++|=\s*+(?:"[^"]*+"?|'[^']*+'?)?+)*+)>?|[!?/][^>]*+>?)"""
+    r"""<(?:(!--)|(/?)([a-zA-Z][^\s/>]*+)"""
+    r"""((?:[^>=]++|=\s*+(?:"[^"]*+"?|'[^']*+'?)?+)*+)>?|[!?/][^>]*+>?)"""
 )
 _META = re.compile(rb"""(?i)<meta[^>]{0,200}?charset\s{0,5}=\s{0,5}["']?\s{0,5}([A-Za-z0-9_:.-]{2,40})""")
 _TOO_LONG = re.compile(r"&#[xX]?[0-9a-fA-F]{9,}+;?")
@@ -37,6 +36,8 @@ _HEADER_TIME = re.compile(
 
 _VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 _RAW = frozenset("script style title textarea xmp noembed noframes iframe svg math object template select".split())
+_RAW_END = {name: re.compile(f"</{name}", re.IGNORECASE) for name in _RAW}
+_MARKUP_INSIDE = frozenset("svg math object template select".split())
 _LINES = frozenset(
     "div tr li table ul ol dl dd dt section article header footer main nav aside address center form fieldset"
     " body html tbody thead tfoot caption figure figcaption details summary legend".split()
@@ -57,31 +58,37 @@ _IMPLIED_END = {  # a start tag that ends its neighbour, and the elements beyond
 _NEAR = 60  # open elements that are looked through for an implied end
 
 
-class _Look(NamedTuple):
-    """How text is shown here; inherited."""
+class _Look:
+    """How text is shown here; inherited, and shared by all that change nothing."""
 
-    gone: bool = False
-    tiny: bool = False
-    colour: Colour | None = (0, 0, 0)
-    background: Colour | None = (255, 255, 255)
-    kept: bool = False
+    __slots__ = ("background", "colour", "gone", "kept", "tiny", "unseen")
 
-    def within(self, role: Role) -> "_Look":
+    def __init__(
+        self,
+        gone: bool = False,
+        tiny: bool = False,
+        colour: Colour | None = (0, 0, 0),
+        background: Colour | None = (255, 255, 255),
+        kept: bool = False,
+    ) -> None:
+        self.gone, self.tiny, self.colour, self.background, self.kept = gone, tiny, colour, background, kept
+        self.unseen = gone or tiny or _alike(colour, background)
+
+    def within(self, role: Role, tag: str, hidden: bool) -> "_Look":
+        linked = None if tag == "a" else self.colour  # links have a colour of their own
         return _Look(
-            self.gone or role.gone,
+            self.gone or role.gone or hidden,
             self.tiny if role.tiny is None else role.tiny,
-            role.colour or self.colour,
+            role.colour or linked,
             None if role.patterned else role.background or self.background,
-            self.kept if role.kept is None else role.kept,
+            (self.kept or tag == "pre") if role.kept is None else role.kept,
         )
 
-    @property
-    def unseen(self) -> bool:
-        if self.gone or self.tiny:
-            return True
-        if self.colour is None or self.background is None:
-            return False
-        return all(abs(one - other) <= 10 for one, other in zip(self.colour, self.background, strict=True))
+
+def _alike(colour: Colour | None, background: Colour | None) -> bool:
+    if colour is None or background is None:
+        return False
+    return all(abs(one - other) <= 10 for one, other in zip(colour, background, strict=True))
 
 
 class _Region:
@@ -138,7 +145,7 @@ class _Page:
             return
         words = text.split()
         if not words:
-            self.gap = self.gap or (1 if text else 0)
+            self.gap = self.gap or 1
             return
         if text[0].isspace():
             self.gap = self.gap or 1
@@ -214,30 +221,29 @@ class _Reader:
         self.barriers: list[int] = []
         self.region: _Region | None = None
         self.rest: CutKind | None = None  # the kind of all that follows
+        self.unclosed: set[str] = set()
         self.hidden: set[str] = set()  # names that the style sheets hide
         self.look = _Look()
         self.numbers: list[int] = []  # of the open lists: the last item, -1 for those without
 
     def read(self) -> None:
-        at = 0
-        while self.page.length < LIMIT:
-            found = _TAG.search(self.source, at)
-            if found is None:
-                break
-            if found.start() > at:
-                self._text(self.source[at : found.start()])
+        source, at = self.source, 0
+        while self.page.length < LIMIT and (found := _TAG.search(source, at)):
+            start = found.start()
+            if start > at:
+                self._text(source[at:start])
             at = found.end()
-            if found["comment"]:
-                at = self._after_comment(at)
-            elif name := found["name"]:
+            comment, ends, name, attributes = found.group(1, 2, 3, 4)
+            if name:
                 name = name.lower()
-                if found["end"]:
+                if ends:
                     self._end(name)
                 else:
-                    at = self._start(name, found["attributes"], at)
-        else:
-            at = len(self.source)
-        self._text(self.source[at:])
+                    at = self._start(name, attributes, at)
+            elif comment:
+                at = self._after_comment(at)
+        if self.page.length < LIMIT:
+            self._text(source[at:])
         while self.stack:
             self._pop()
 
@@ -248,8 +254,6 @@ class _Reader:
         return end + 3 if end >= 0 else len(self.source)
 
     def _text(self, text: str) -> None:
-        if not text:
-            return
         if "&" in text:
             text = unescape(_TOO_LONG.sub("", text))
         kind: CutKind | None = self.region.kind if self.region else self.rest
@@ -271,13 +275,12 @@ class _Reader:
             if name == "hr" and role_of(name, attributes).part == "to_end":
                 self._begin_rest()
             return at
-        role = role_of(name, attributes) if attributes else None
+        role = role_of(name, attributes)
         element = _Element(name, self._look_of(name, role))
-        if role:
-            self.page.gap = min(self.page.gap, 2) if role.flat and name == "p" else self.page.gap
+        if role.flat and name == "p":
+            self.page.gap = min(self.page.gap, 2)
+        if role.part:
             self._take_part(element, role)
-        elif name == "blockquote":
-            self._take_part(element, role_of(name, ""))
         self._push(element)
         if name == "li":
             self._bullet()
@@ -287,11 +290,12 @@ class _Reader:
 
     def _raw(self, name: str, at: int) -> int:
         """Elements whose content is no text; one that is never closed hides the rest, as in a browser."""
-        found = re.compile(f"</{name}", re.IGNORECASE).search(self.source, at)
+        found = None if name in self.unclosed else _RAW_END[name].search(self.source, at)
         end = found.start() if found else len(self.source)
         if name == "style":
             self.hidden |= hidden_names(self.source[at:end])
-        if name in ("svg", "math", "object", "template", "select") and not found:
+        if not found and name in _MARKUP_INSIDE:
+            self.unclosed.add(name)  # never looked for again: that would take as long as the letter, each time
             return at
         return self.source.find(">", end) + 1 or len(self.source)
 
@@ -317,24 +321,18 @@ class _Reader:
         elif name in ("td", "th"):
             self.page.new_line(1)
 
-    def _look_of(self, name: str, role: Role | None) -> _Look:
-        look = self.look
-        if name == "a":
-            look = look._replace(colour=None)  # links have a colour of their own
-        if name == "pre":
-            look = look._replace(kept=True)
-        if role is None:
-            return look
-        if self.hidden and not self.hidden.isdisjoint(role.names):
-            look = look._replace(gone=True)
-        return look.within(role)
+    def _look_of(self, name: str, role: Role) -> _Look:
+        hidden = bool(self.hidden) and not self.hidden.isdisjoint(role.names)
+        if role.shows or hidden or name in ("a", "pre"):
+            return self.look.within(role, name, hidden)
+        return self.look
 
     def _take_part(self, element: _Element, role: Role) -> None:
         if role.part == "to_end":
             self._begin_rest()
         elif role.part == "header?":
             element.check = self.page.mark()
-        elif role.part and self.region is None and self.rest is None:
+        elif self.region is None and self.rest is None:
             container = role.part == "container"
             kind: CutKind = "signature" if role.part == "signature" else "quoted"
             element.region = self.region = _Region(kind, *self.page.mark(), container)

@@ -70,6 +70,7 @@ class Role(NamedTuple):
     kept: bool | None = None  # white space counts, as in <pre>
     flat: bool = False  # a paragraph without space around
     names: frozenset[str] = frozenset()  # ".class" and "#id", for the style sheet
+    shows: bool = False  # something of this changes how the text is shown
 
 
 _PLAIN = Role()
@@ -92,12 +93,15 @@ def _read(tag: str, attributes: str) -> Role:
     own_id = _own(values.get("id", "").strip().lower())
     part = _part(tag, values, style, classes, own_id)
     looks = shown_as(style)
-    return looks._replace(
-        part=part,
+    looks = looks._replace(
         gone=looks.gone or ("hidden" in values and tag != "input"),
         colour=looks.colour or _colour(values.get("color") or (values.get("text", "") if tag == "body" else "")),
         background=looks.background or _colour(values.get("bgcolor", "")),
         patterned=looks.patterned or "background" in values,
+    )
+    return looks._replace(
+        part=part,
+        shows=looks != _PLAIN,
         flat="msonormal" in classes or "margin:0" in style,
         names=frozenset((*(f".{name}" for name in classes), *((f"#{own_id}",) if own_id else ()))),
     )
