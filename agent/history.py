@@ -6,7 +6,7 @@
 Pure: the same knowledge gives the same history, whatever arrived first; `now` is given.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -148,13 +148,13 @@ class _Folding:
         deal = self.deals[deal_id]
         deal.enter(event.stage, event.date)
         deal.proposed.clear()
-        self._settle(deal, lambda _: True)
+        self._settle(deal)
         self._pass_objections(deal, event.date, f"moved by hand to {event.stage}")
 
-    def _settle(self, deal: Progress, settled: Callable[[str], bool]) -> None:
-        """Nobody needs to be asked about these stages any more."""
+    def _settle(self, deal: Progress) -> None:
+        """Nobody needs to be asked any more about a stage that the deal has passed."""
         self.moves = [
-            m for m in self.moves if m.deal_id != deal.deal_id or m.state != "proposed" or not settled(m.stage)
+            m for m in self.moves if m.deal_id != deal.deal_id or m.state != "proposed" or m.stage in deal.proposed
         ]
 
     def activity(self, seen: Seen) -> None:
@@ -270,7 +270,7 @@ class _Folding:
             deal.proposed.add(target.name)
         else:
             deal.enter(target.name, seen.at)
-            self._settle(deal, lambda stage: deal.rank(stage) <= deal.rank(target.name))
+            self._settle(deal)
             self._pass_objections(deal, seen.at, f"the deal reached {target.name}")
 
     def _pass_objections(self, deal: Progress, at: datetime, why: str) -> None:

@@ -99,7 +99,7 @@ def _choose(scored: list[Candidate], spoken: set[str]) -> Match:
     able = [c for c in scored if c.score >= THRESHOLD]
     if not able:
         return Match((), (), candidates)
-    rivals = [c for c in able[1:] if able[0].score - c.score < MARGIN]
+    rivals = [c for c in able[1:] if able[0].score - c.score < MARGIN or (_numbered(c) and _numbered(able[0]))]
     if not rivals:
         return Match((able[0].deal_id,), (), candidates)
     close = [able[0], *rivals]
@@ -110,6 +110,11 @@ def _choose(scored: list[Candidate], spoken: set[str]) -> Match:
 
 def _answered(candidate: Candidate) -> bool:
     return any(r.name == "answer" for r in candidate.reasons)
+
+
+def _numbered(candidate: Candidate) -> bool:
+    """A deal whose number is named is meant, whatever the thread is about."""
+    return any(r.name == "number" for r in candidate.reasons)
 
 
 def _named_alone(candidate: Candidate) -> bool:

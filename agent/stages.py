@@ -56,7 +56,8 @@ class Progress:
             self.then.closed_at = None
         self.entries[name] = self.entries.get(name, 0) + 1
         self.stage = name
-        self.proposed = {s for s in self.proposed if self.rank(s) > self.rank(name)}
+        if kind != "hold":  # a pause answers no question
+            self.proposed = {s for s in self.proposed if self.rank(s) > self.rank(name)}
 
     def targets(self, milestone: str, direction: Direction) -> list[Stage]:
         """The stages that the deal enters, in order, now that this milestone is proven."""
