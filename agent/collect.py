@@ -3,15 +3,19 @@
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from agent import suspicion
 from agent.config import SourceConfig
 from agent.errors import CursorExpired, NeedsHuman, Retry
+from agent.exclusions import apply_new_rules
 from agent.flow import CALENDAR_AHEAD, Flow, Progress, open_source
 from agent.intake import House, Prepared
+from agent.pipeline import ahead
 from agent.store import histories, ledger, sources
 from agent.workers import Poison
 from classifiers import version
@@ -19,6 +23,7 @@ from connectors.base import Batch, Item, Source
 
 FIRST_PAUSE = timedelta(seconds=30)  # before a source that failed is tried again
 LONGEST_PAUSE = timedelta(minutes=30)
+STORED_TOGETHER = 150  # items at least, when there are as many
 
 
 def collect(flow: Flow, config: SourceConfig) -> int:
@@ -28,6 +33,7 @@ def collect(flow: Flow, config: SourceConfig) -> int:
     where the last stored batch left it. Raises only what a defect of ours would raise.
     """
     with flow.store.transaction() as tx:
+        apply_new_rules(flow, tx)
         state = sources.begin(tx, config.name, config.start(flow.now()))
         sources.save(tx, config.name, last_poll=flow.now())
     source = open_source(flow.config, config, state.since, flow.now())
@@ -38,10 +44,12 @@ def collect_from(flow: Flow, config: SourceConfig, source: Source) -> int:
     count = 0
     try:
         count += take_up(flow, config, source, _wanted_again(flow, config))
-        for batch, first in _batches(flow, config, source):
-            count += _store_batch(flow, config, batch, backfill=first)
-            if flow.stopping():
-                return count
+        fetched = ahead(_joined(_batches(flow, config, source)))
+        with closing(ahead(_ready(flow, config, batch, first) for batch, first in fetched)) as batches:
+            for ready in batches:
+                count += _store_batch(flow, config, ready)
+                if flow.stopping():
+                    return count
     except Retry as error:
         note_failure(flow, config, str(error), error.after)
     except NeedsHuman as error:
@@ -70,10 +78,46 @@ def _batches(flow: Flow, config: SourceConfig, source: Source) -> Iterator[tuple
         yield batch, False
 
 
-def _store_batch(flow: Flow, config: SourceConfig, batch: Batch, *, backfill: bool) -> int:
+def _joined(batches: Iterator[tuple[Batch, bool]]) -> Iterator[tuple[Batch, bool]]:
+    """Small batches as one: a mailbox of many small folders costs no more transactions than one of a few large ones."""
+    held: list[Batch] = []
+    first = False
+    for batch, first in batches:
+        held.append(batch)
+        if sum(len(b.items) for b in held) >= STORED_TOGETHER:
+            yield _as_one(held), first
+            held = []
+    if held:
+        yield _as_one(held), first
+
+
+def _as_one(batches: Sequence[Batch]) -> Batch:
+    last = batches[-1]
+    return Batch(
+        items=tuple(item for batch in batches for item in batch.items),
+        cursor=last.cursor,
+        done=last.done,
+        total=last.total,
+        vanished=tuple(ref for batch in batches for ref in batch.vanished),
+    )
+
+
+class _Ready(NamedTuple):
+    """A batch whose new items are prepared, and only have to be stored."""
+
+    batch: Batch
+    backfill: bool
+    prepared: list[Prepared]
+    poisoned: list[tuple[Item, str]]
+
+
+def _ready(flow: Flow, config: SourceConfig, batch: Batch, backfill: bool) -> _Ready:
+    return _Ready(batch, backfill, *_prepare(flow, config, _unknown(flow, config, batch.items)))
+
+
+def _store_batch(flow: Flow, config: SourceConfig, ready: _Ready) -> int:
     started = time.monotonic()
-    fresh = _unknown(flow, config, batch.items)
-    prepared, poisoned = _prepare(flow, config, fresh)
+    batch, backfill, prepared, poisoned = ready
     with flow.store.transaction() as tx:
         doubt = _doubted(tx, config, batch)
     if doubt:  # raised when the suspicion is stored: an error inside the transaction would take it back
@@ -92,7 +136,7 @@ def _store_batch(flow: Flow, config: SourceConfig, batch: Batch, *, backfill: bo
             rate=rate,
         )
     flow.tell(Progress("collect", config.name, batch.done, batch.total, rate))
-    return len(fresh)
+    return len(prepared) + len(poisoned)
 
 
 def take_up(flow: Flow, config: SourceConfig, source: Source, refs: Sequence[str]) -> int:
@@ -162,6 +206,7 @@ def _store(
     for item, error in poisoned:
         ledger.put_in_quarantine(tx, config.name, item.ref, item.folder, item.uid, item.raw, error, flow.now())
     house: House = flow.house(tx)
+    histories.mark_dirty(tx, stored.forgotten)
     moved = histories.assign(tx, flow.people(tx), house, stored.threads)
     histories.wait_for_reading(tx, stored.activities | moved, version(), fresh=fresh)
 

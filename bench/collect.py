@@ -78,6 +78,7 @@ def _mbsync(server: Dovecot, folder: Path, name: str) -> list[str]:
     config = folder / f"{name}.rc"
     config.write_text(
         f"""FSync no
+
 IMAPAccount a
 Host 127.0.0.1
 Port {server.plain_port}
@@ -86,12 +87,15 @@ Pass {PASSWORD}
 SSLType None
 AuthMechs LOGIN
 DisableExtension COMPRESS=DEFLATE
+
 IMAPStore far
 Account a
+
 MaildirStore near
 SubFolders Verbatim
 Path {folder / name}/
 Inbox {folder / name}/INBOX
+
 Channel all
 Far :far:
 Near :near:

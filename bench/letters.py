@@ -28,7 +28,7 @@ def letters(count: int, seed: int = 1, clients: int = 60) -> Iterator[bytes]:
 
 def _letter(number: int, dice: random.Random, clients: int) -> bytes:
     russian, newsletter = dice.random() < 0.5, dice.random() < 0.1
-    size = int(min(dice.lognormvariate(8.9, 1.2), 1_500_000))  # bytes; a median of about 10 KB with its MIME around
+    size = int(min(dice.lognormvariate(8.9, 1.45), 1_500_000))  # bytes; a median of about 10 KB with its MIME around
     body = _text(dice, RU if russian else EN, min(size // 4, 6_000))
     domain = (
         f"client{dice.randrange(clients)}.example" if dice.random() < 0.34 else f"other{dice.randrange(900)}.example"
@@ -51,15 +51,26 @@ def _letter(number: int, dice: random.Random, clients: int) -> bytes:
 
 def _content(dice: random.Random, body: str, size: int) -> bytes:
     html = "<html><body>" + "".join(f"<p style='margin:0'>{p}</p>" for p in body.split("\n")) + "</body></html>"
-    parts = [("text/plain; charset=utf-8", body.encode()), ("text/html; charset=utf-8", html.encode())]
-    if size > 20_000:
-        parts.append((f'application/pdf; name="drawing_{size}.pdf"', dice.randbytes(size * 3 // 5)))
+    both = _multipart(
+        dice,
+        "alternative",
+        _part("text/plain; charset=utf-8", body.encode()),
+        _part("text/html; charset=utf-8", html.encode()),
+    )
+    if size < 20_000:
+        return both
+    return _multipart(dice, "mixed", both, _part('application/pdf; name="drawing.pdf"', dice.randbytes(size * 3 // 5)))
+
+
+def _multipart(dice: random.Random, kind: str, *parts: bytes) -> bytes:
     mark = f"=_{dice.getrandbits(60):x}"
-    lines = [f'Content-Type: multipart/mixed; boundary="{mark}"\r\n\r\n'.encode()]
-    for kind, content in parts:
-        lines.append(f"--{mark}\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\n\r\n".encode())
-        lines.append(base64.encodebytes(content).replace(b"\n", b"\r\n") + b"\r\n")
-    return b"".join(lines) + f"--{mark}--\r\n".encode()
+    inside = b"".join(f"--{mark}\r\n".encode() + part + b"\r\n" for part in parts)
+    return f'Content-Type: multipart/{kind}; boundary="{mark}"\r\n\r\n'.encode() + inside + f"--{mark}--\r\n".encode()
+
+
+def _part(kind: str, content: bytes) -> bytes:
+    head = f"Content-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    return head.encode() + base64.encodebytes(content).replace(b"\n", b"\r\n")
 
 
 def _text(dice: random.Random, words: list[str], length: int) -> str:

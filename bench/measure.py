@@ -19,7 +19,7 @@ class Run(NamedTuple):
 
 
 def run(command: Sequence[str], cwd: Path) -> Run:
-    """Run a program to its end. CalledProcessError when it fails."""
+    """Run a program to its end. RuntimeError when it fails."""
     before = os.times()
     started = time.perf_counter()
     process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -29,7 +29,7 @@ def run(command: Sequence[str], cwd: Path) -> Run:
     memory.stop()
     after = os.times()
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command, stderr=errors)
+        raise RuntimeError(f"{command[0]} ended with {process.returncode}: {errors.decode(errors='replace')[-1_000:]}")
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     return Run(wall, cpu, memory.worst / 1024)
 

@@ -19,7 +19,7 @@ __all__ = ["absent_until", "automated", "bounced_address", "is_business", "maili
 Automated = Literal["", "auto_reply", "bounce", "calendar_notification", "newsletter", "notice"]
 
 _READ = 8000  # characters; machines come to the point
-_SPACES = re.compile(r"\s+")
+_HEAD, _TAIL = 2_500, 1_200  # characters in which a machine says what it is
 _ADDRESS = re.compile(r"[\w.+=-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
 _FINAL_RECIPIENT = re.compile(r"(?:final|original)-recipient:\s{0,9}rfc822;\s{0,9}<?([^\s<>;]{3,254})", re.IGNORECASE)
 _ENHANCED_STATUS = re.compile(r"(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])")
@@ -32,6 +32,7 @@ _GREETING = re.compile(
 )
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _LETTERS = re.compile(r"[^\W\d_]+")
+_STARTS = re.compile(r"\b[^\W\d_]{1,6}")
 _TOKEN = re.compile(r"[\w-]+")
 _AUTO_REPLY_HEADERS = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply", "x-vacation")
 _CAMPAIGN_HEADERS = ("x-campaign", "x-campaign-id", "x-campaignid", "x-mc-user", "x-mailer-lid", "x-csa-complaints")
@@ -41,7 +42,9 @@ _PRIVATE_WORDS = 60
 
 
 def _fold(text: str) -> str:
-    return _SPACES.sub(" ", text[:_READ].casefold().replace("ё", "е").replace("’", "'")).strip()
+    """Beginning and end as one line: a machine says at the top what it is, and at the bottom how to be rid of it."""
+    told = text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}"
+    return " ".join(told.casefold().replace("ё", "е").replace("’", "'").split())
 
 
 def _phrases() -> dict[str, dict[str, tuple[str, ...]]]:
@@ -93,7 +96,7 @@ def _see(signals: Mapping[str, str], subject: str, text: str, sender: str) -> Se
         subject=title,
         text=folded,
         sender=address.partition("@")[0].strip(),
-        starts=frozenset(word[:6] for word in _LETTERS.findall(f"{title} {folded}")),
+        starts=frozenset(_STARTS.findall(f"{title} {folded}")),
     )
 
 
