@@ -221,12 +221,12 @@ class _Folding:
     # -- what does it prove? -----------------------------------------------------------------------------------
 
     def _prove(self, seen: Seen, deal_ids: tuple[str, ...]) -> None:
-        if seen.verified == "failed":
+        if seen.verified == "failed" or not _took_place(seen, self.now):
             return
         for deal_id in deal_ids:
             deal = self.deals[deal_id]
             stage_then = deal.stage
-            for milestone in _milestones(seen, self.now):
+            for milestone in _milestones(seen):
                 for target in deal.targets(milestone.name, seen.direction):
                     self._move(deal, target, seen, milestone)
             if seen.direction == "outbound" and isinstance(seen.record, Message):
@@ -328,20 +328,21 @@ def _strangers_meeting(seen: Seen, meeting: Meeting, ours: int) -> _Verdict:
 # -- what does it prove? ------------------------------------------------------------------------------------------
 
 
-def _milestones(seen: Seen, now: datetime) -> list[MilestoneRead]:
-    """What counts for the stages. That a meeting was held only the calendar proves, at the meeting's end."""
+def _took_place(seen: Seen, now: datetime) -> bool:
+    """A meeting proves nothing before its end, nor when all its guests have declined."""
+    if not isinstance(seen.record, Meeting):
+        return True
+    guests = [a for a in seen.record.attendees if a.email in seen.outside]
+    return seen.record.end <= now and not (guests and all(a.answer == "declined" for a in guests))
+
+
+def _milestones(seen: Seen) -> list[MilestoneRead]:
+    """What counts for the stages. That a meeting was held only the calendar proves."""
     if isinstance(seen.record, Meeting):
-        if seen.record.end > now or _all_clients_declined(seen, seen.record):
-            return []
         title = Span(quote=seen.record.title, start=0, end=len(seen.record.title))
         return [MilestoneRead(name="meeting_held", confidence=1.0, evidence=title, by="calendar")]
     sure = (m for m in seen.reading.milestones if m.confidence >= PROPOSE)
     return in_order(m for m in sure if m.name not in ("meeting_held", "meeting_scheduled"))
-
-
-def _all_clients_declined(seen: Seen, meeting: Meeting) -> bool:
-    guests = [a for a in meeting.attendees if a.email in seen.outside]
-    return bool(guests) and all(a.answer == "declined" for a in guests)
 
 
 def _why_only_proposed(deal: Progress, target: Stage, seen: Seen, milestone: MilestoneRead) -> str:

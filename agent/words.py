@@ -8,8 +8,8 @@ from functools import lru_cache
 MAX_WORDS = 4_000  # of one text; the rest says nothing new about which deal it is
 
 _WORD = re.compile(r"\w+")
-# bounded before the first digit: a text of letters alone costs no more than its length
-_NUMBER = re.compile(r"(?:([^\W\d_]{1,12})[-–/.№# ]{0,3})?([0-9]+)([\w/.-]*)")
+_NUMBER = re.compile(r"([0-9]+)([\w/.-]*)")  # begins at its first digit: a text without one costs its length
+_BEFORE_NUMBER = re.compile(r"([^\W\d_]{1,12})[-–/.№# ]{0,3}\Z")
 _REPLY_MARK = re.compile(
     r"^\s*(?:(?:re|fw|fwd|aw|wg|sv|tr|rv|отв|ответ|пересл|на)\s*(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE
 )
@@ -43,14 +43,15 @@ def same_word(one: str, other: str) -> bool:
     """Do two words differ in their endings only? станции / станций, charger / chargers; not general / generator."""
     if one == other:
         return True
+    longest = max(len(one), len(other))
     common = 0
     for a, b in zip(one, other, strict=False):
         if a != b:
             break
         common += 1
-    tails = (one[common:], other[common:])
-    if common < 3 or any(len(t) > 3 for t in tails) or any(c.isdigit() for w in (one, other) for c in w):
+    if common < 3 or common < longest - 3 or not (one.isalpha() and other.isalpha()):
         return False  # dn100 is not dn150
+    tails = (one[common:], other[common:])
     if common == 3:
         return any(endings.issuperset(tails) for endings in _SHORT_ENDINGS)
     english = one.isascii() and other.isascii()
@@ -88,14 +89,20 @@ class WordIndex:
         self._words = words(text)
         self._places: dict[str, list[int]] = defaultdict(list)
         for place, word in enumerate(self._words):
-            self._places[word[:3]].append(place)
+            self._places[word].append(place)
+        self._alike: dict[str, list[str]] = defaultdict(list)
+        for word in self._places:
+            self._alike[word[:3]].append(word)
 
     def has(self, unit: tuple[str, ...]) -> bool:
-        for place in self._places.get(unit[0][:3], ()):
-            following = self._words[place : place + len(unit)]
-            if len(following) == len(unit) and all(map(same_word, unit, following)):
-                return True
-        return False
+        return any(
+            same_word(unit[0], word) and any(self._follow(place, unit[1:]) for place in self._places[word])
+            for word in self._alike.get(unit[0][:3], ())
+        )
+
+    def _follow(self, place: int, rest: tuple[str, ...]) -> bool:
+        following = self._words[place + 1 : place + 1 + len(rest)]
+        return len(following) == len(rest) and all(map(same_word, rest, following))
 
     def __len__(self) -> int:
         return len(self._words)
@@ -124,12 +131,15 @@ def numbers(texts: Iterable[str]) -> set[str]:
     """
     found: set[str] = set()
     for text in texts:
-        for before, run, rest in _NUMBER.findall(text[:200_000].replace("_", " ")):
-            for token in (run, run + rest):
+        line = text[:200_000].replace("_", " ")
+        for number in _NUMBER.finditer(line):
+            letters = _BEFORE_NUMBER.search(line, max(0, number.start() - 15), number.start())
+            before = letters[1] if letters else ""
+            for token in (number[1], number[0]):
                 plain = plain_number(token)
                 digits = "".join(c for c in plain if c.isdigit())
                 if 3 <= len(digits) <= 20:
-                    found |= {plain, plain_number(before) + plain}
+                    found |= {plain, before.lower() + plain}
                     if len(digits) >= 4:
                         found.add(digits)
     return found
