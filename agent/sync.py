@@ -156,6 +156,7 @@ def fold_client(flow: Flow, tx: Connection, client: str, house: House, owners: d
     outbox.add(tx, client, difference(said, links, seen, sent, may_write))
     messages = {one.key for one in seen if isinstance(one.record, Message)}
     ledger.let_go(tx, {k: one.reason for k, one in links.items() if one and _is_let_go(one, messages)}, house.hash_key)
+    histories.forget_stranger(tx, client)
 
 
 def _all_links(tx: Connection, said: History, logged_before: Sequence[str]) -> dict[str, Link | None]:

@@ -206,8 +206,17 @@ def next_to_read(tx: Connection, limit: int) -> list[tuple[int, str, Letter]]:
 
 
 def save_readings(tx: Connection, read: Sequence[tuple[int, str, Reading]]) -> None:
-    """Keep what was read, and mark its clients for folding."""
-    by_content = {content: body for _, content, body in read}
+    """Keep what was read, and mark its clients for folding.
+
+    An activity that was given another content, or was taken out, while it was read: what was read of it is let go, and
+    it still waits.
+    """
+    content_now: dict[int, str] = {}
+    for part in chunks(i for i, _, _ in read):
+        query = select(activity.c.id, activity.c.content).where(activity.c.id.in_(part))
+        content_now |= {row.id: row.content for row in tx.execute(query)}
+    standing = [(i, content, body) for i, content, body in read if content_now.get(i) == content]
+    by_content = {content: body for _, content, body in standing}
     for part in chunks(sorted(by_content)):
         version = by_content[part[0]].version
         have = set(
@@ -220,7 +229,7 @@ def save_readings(tx: Connection, read: Sequence[tuple[int, str, Reading]]) -> N
         ]
         if new:
             tx.execute(insert(reading), new)
-    ids = [i for i, _, _ in read]
+    ids = [i for i, _, _ in standing]
     for part in chunks(ids):
         tx.execute(delete(to_read).where(to_read.c.activity_id.in_(part)))
     mark_dirty(tx, clients_of_activities(tx, ids))
@@ -307,6 +316,14 @@ def save(tx: Connection, said: History) -> None:
     body = msgspec.json.encode(msgspec.structs.replace(said, links=())).decode()
     tx.execute(insert(history).values(client=said.client, body=body, due_at=said.due))
     _save_links(tx, said)
+
+
+def forget_stranger(tx: Connection, client: str) -> None:
+    """A client that is not in the CRM and of whom nothing is kept any more: his key names a domain or an address."""
+    if not client.startswith(STRANGER):
+        return
+    if tx.scalar(select(membership.c.activity_id).where(membership.c.client == client).limit(1)) is None:
+        tx.execute(delete(history).where(history.c.client == client))
 
 
 def _save_links(tx: Connection, said: History) -> None:

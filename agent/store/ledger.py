@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from agent.intake import Entry, Prepared, keyed_hash
 from agent.model import Meeting, Message
+from agent.store.forget import forget_words
 from agent.store.tables import (
     activity,
     again,
@@ -43,7 +44,17 @@ class Stored(NamedTuple):
 
     activities: frozenset[int]  # new, or with another record than before
     threads: frozenset[int]
-    warnings: tuple[str, ...]
+    forgotten: frozenset[str]  # clients of whom something is excluded from now on
+
+
+class Place(NamedTuple):
+    """Where a stored item stands in its source."""
+
+    source: str
+    ref: str
+    folder: str
+    uid: str
+    by_address: bool  # it was asked for by an address, not by a domain or folder
 
 
 def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
@@ -66,13 +77,18 @@ def known(tx: Connection, source: str, refs: Iterable[str]) -> dict[str, Known]:
 def store(tx: Connection, source: str, prepared: Sequence[Prepared], now: datetime) -> Stored:
     """Items and their activities; an item that stands already is brought up to date."""
     rows = _ledger_rows(tx, source, prepared, now)
+    forgotten = _forget(tx, [rows[p.ref] for p in prepared if p.excluded])
     pairs = [(rows[p.ref], p, entry) for p in prepared for entry in p.entries]
     batch = _Batch(tx, [entry for _, _, entry in pairs])
     for ledger_id, item, entry in pairs:
         batch.add(ledger_id, item, entry)
     batch.write()
+    for ledger_id, warning in batch.warnings.items():
+        problems = next(p.problems for i, p, _ in pairs if i == ledger_id)
+        told = "; ".join((warning, *problems))[:1_000]
+        tx.execute(update(ledger).where(ledger.c.id == ledger_id).values(reason=told))
     changed = batch.changed | _vanished_instances(tx, rows, prepared, now)
-    return Stored(frozenset(changed), frozenset(batch.threads()), tuple(batch.warnings))
+    return Stored(frozenset(changed), frozenset(batch.threads()), frozenset(forgotten))
 
 
 def put_in_quarantine(
@@ -108,8 +124,6 @@ def _ledger_rows(tx: Connection, source: str, prepared: Sequence[Prepared], now:
             values = _ledger_values(source, p, now) | {"gone_at": None}
             tx.execute(update(ledger).where(ledger.c.id == row.id).values(**values))
             tx.execute(delete(quarantine).where(quarantine.c.ledger_id == row.id))
-            if p.excluded:
-                _forget_sightings(tx, row.id)
     return ids
 
 
@@ -127,13 +141,32 @@ def _ledger_values(source: str, p: Prepared, now: datetime) -> dict[str, Any]:
     }
 
 
-def _forget_sightings(tx: Connection, ledger_id: int) -> None:
-    """An item that is excluded from now on leaves nothing behind that no other item shows."""
-    mine = list(tx.scalars(select(sighting.c.activity_id).where(sighting.c.ledger_id == ledger_id)))
-    tx.execute(delete(sighting).where(sighting.c.ledger_id == ledger_id))
-    for part in chunks(mine):
-        still = set(tx.scalars(select(sighting.c.activity_id).where(sighting.c.activity_id.in_(part))))
-        tx.execute(delete(activity).where(activity.c.id.in_([i for i in part if i not in still])))
+def _forget(tx: Connection, ledger_ids: Sequence[int]) -> set[str]:
+    """Items that are excluded from now on leave nothing behind that no other item shows; returns their clients."""
+    clients: set[str] = set()
+    for part in chunks(ledger_ids):
+        mine = set(tx.scalars(select(sighting.c.activity_id).where(sighting.c.ledger_id.in_(part))))
+        tx.execute(delete(sighting).where(sighting.c.ledger_id.in_(part)))
+        for some in chunks(sorted(mine)):
+            clients |= set(tx.scalars(select(membership.c.client).where(membership.c.activity_id.in_(some))))
+            still = set(tx.scalars(select(sighting.c.activity_id).where(sighting.c.activity_id.in_(some))))
+            _delete_activities(tx, [i for i in some if i not in still])
+    return clients
+
+
+def _delete_activities(tx: Connection, ids: Sequence[int]) -> None:
+    """Take these out with all their words: Message-IDs, what was read in them, what the CRM was told."""
+    rows = list(
+        tx.execute(select(activity.c.key, activity.c.identity, activity.c.content).where(activity.c.id.in_(ids)))
+    )
+    tx.execute(delete(activity).where(activity.c.id.in_(ids)))
+    tx.execute(
+        delete(thread_member).where(thread_member.c.mention.in_([r.identity[:1000] for r in rows if r.identity]))
+    )
+    contents = {r.content for r in rows}
+    contents -= set(tx.scalars(select(activity.c.content).where(activity.c.content.in_(contents))))
+    tx.execute(delete(reading).where(reading.c.content.in_(contents)))
+    forget_words(tx, [r.key for r in rows])
 
 
 class _Batch:
@@ -142,7 +175,7 @@ class _Batch:
     def __init__(self, tx: Connection, entries: Sequence[Entry]) -> None:
         self.tx = tx
         self.changed: set[int] = set()
-        self.warnings: list[str] = []
+        self.warnings: dict[int, str] = {}  # by the row of the ledger
         self._standing = _standing(tx, {e.key for e in entries})
         self._threads = _Threads(tx, {m for e in entries for m in e.mentions})
         self._new: dict[str, tuple[Prepared, Entry]] = {}
@@ -150,7 +183,7 @@ class _Batch:
         self._touched: set[int] = set()
 
     def add(self, ledger_id: int, item: Prepared, entry: Entry) -> None:
-        entry = self._apart_if_other_text(entry)
+        entry = self._apart_if_other_text(ledger_id, entry)
         thread = self._threads.join(entry.mentions)
         self._touched.add(thread)
         self._sightings.append((entry.key, ledger_id))
@@ -176,7 +209,7 @@ class _Batch:
     def threads(self) -> set[int]:
         return {self._threads.final(t) for t in self._touched}
 
-    def _apart_if_other_text(self, entry: Entry) -> Entry:
+    def _apart_if_other_text(self, ledger_id: int, entry: Entry) -> Entry:
         """The same key with clearly other text is another letter, never a merge."""
         if entry.kind != "message" or entry.record is None:
             return entry
@@ -185,7 +218,7 @@ class _Batch:
             other = self._standing[entry.key].record
         if other is None or not _clearly_other(other, entry.record):
             return entry
-        self.warnings.append(f"two letters with other texts share the key {entry.key}")
+        self.warnings[ledger_id] = f"two letters with other texts share the key {entry.key}"
         apart = f"{entry.key}~{entry.content[:12]}"
         self._standing |= _standing(self.tx, {apart})
         return msgspec.structs.replace(entry, key=apart)
@@ -196,10 +229,10 @@ class _Batch:
         if VERIFIED_RANK[entry.verified] > VERIFIED_RANK[row.verified]:
             values["verified"] = entry.verified
         sole = entry.kind == "meeting" and _only_sighting(self.tx, row.id) in (None, ledger_id)
-        if (entry.rank < row.rank or sole) and (entry.rank != row.rank or row.gone_at is not None):
-            values |= _record_values(entry)
-            self._replace_participants(row.id, entry)
-        if row.skipped and not entry.skipped:  # one copy shows more than the other: what is not settled wins
+        better = (entry.rank < row.rank or sole) and (entry.rank != row.rank or row.gone_at is not None)
+        if row.skipped or entry.skipped:  # one copy shows more than the other: what is not settled wins
+            better = not entry.skipped or (bool(row.skipped) and better)
+        if better:
             values |= _record_values(entry)
             self._replace_participants(row.id, entry)
         if row.gone_at is not None:
@@ -207,6 +240,7 @@ class _Batch:
         if values:
             self.tx.execute(update(activity).where(activity.c.id == row.id).values(**values))
             self.changed.add(row.id)
+            self._standing |= _standing(self.tx, {entry.key})  # the next copy in this batch is weighed against it
 
     def _replace_participants(self, activity_id: int, entry: Entry) -> None:
         self.tx.execute(delete(participant).where(participant.c.activity_id == activity_id))
@@ -390,6 +424,45 @@ def quarantined(tx: Connection, source: str | None = None) -> list[Any]:
     """Items that could not be read: source, ref, folder, uid, reason."""
     query = select(ledger).where(ledger.c.outcome == "quarantined").order_by(ledger.c.id)
     return list(tx.execute(query if source is None else query.where(ledger.c.source == source)))
+
+
+# -- what new rules of exclusion cover ----------------------------------------------------------------------------
+
+
+def domains(tx: Connection) -> list[str]:
+    """All domains of participants; hashed ones are told by their mark."""
+    return list(tx.scalars(select(participant.c.domain).where(~participant.c.domain.startswith("#")).distinct()))
+
+
+def folders(tx: Connection) -> list[str]:
+    return list(tx.scalars(select(ledger.c.folder).distinct()))
+
+
+def items_of(tx: Connection, addresses: Collection[str], of_domains: Collection[str]) -> list[Place]:
+    """The items in which one of these takes part."""
+    found: dict[tuple[str, str], Place] = {}
+    for column, values in ((participant.c.domain, of_domains), (participant.c.address, addresses)):
+        for part in chunks(sorted(values)):
+            query = (
+                select(ledger.c.source, ledger.c.ref, ledger.c.folder, ledger.c.uid)
+                .join(sighting, sighting.c.ledger_id == ledger.c.id)
+                .join(participant, participant.c.activity_id == sighting.c.activity_id)
+                .where(column.in_(part))
+            )
+            for row in tx.execute(query):
+                found[row.source, row.ref] = Place(*row, by_address=column is participant.c.address)
+    return list(found.values())
+
+
+def items_in(tx: Connection, names: Collection[str]) -> list[Place]:
+    """The items of these folders, but for those that are excluded already."""
+    found = []
+    for part in chunks(sorted(names)):
+        query = select(ledger.c.source, ledger.c.ref, ledger.c.folder, ledger.c.uid).where(
+            ledger.c.folder.in_(part), ledger.c.outcome.is_distinct_from("excluded")
+        )
+        found += [Place(*row, by_address=False) for row in tx.execute(query)]
+    return found
 
 
 # -- fetching once more, and forgetting ---------------------------------------------------------------------------

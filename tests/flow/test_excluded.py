@@ -104,6 +104,25 @@ def test_who_is_excluded_later_is_taken_back_at_the_next_sync(world: CompanyWorl
     assert_nothing_is_left(world)
 
 
+def test_a_folder_that_is_excluded_later_is_taken_back(world: CompanyWorld) -> None:
+    world.receive("anna", letter(VERA, (ANNA, "zelda@secretive.example"), "Rhubarb", "It is ripe."), folder="Private")
+    world.sync()
+    world.exclude(folders=("private",))
+    world.sync()
+    assert_nothing_is_left(world)
+
+
+@pytest.mark.parametrize("sender", ["zelda@secretive.example", "zelda.secretive@gmail.com"])
+def test_a_stranger_who_is_excluded_later_leaves_nothing(world: CompanyWorld, sender: str) -> None:
+    world.receive("anna", letter(sender, ANNA, "Rhubarb", "The rhubarb is ripe."))
+    world.sync()
+    assert len(world.rows("message")) == 1
+    world.exclude(addresses=(sender,))
+    world.sync()
+    assert [row.outcome for row in world.table(ledger)] == ["excluded"]
+    assert tables_that_tell(world) == []
+
+
 def test_a_letter_that_another_mailbox_shows_stays(world: CompanyWorld) -> None:
     raw = letter(VERA, (ANNA, BORIS), "Freezer room", "When do you deliver?", name="when", at=START + timedelta(days=1))
     world.receive("anna", raw, labels=["no-crm"])
@@ -135,5 +154,9 @@ def assert_nothing_is_left(world: CompanyWorld) -> None:
     assert [row.outcome for row in world.table(ledger)] == ["excluded"]
     assert world.table(activity) == world.table(participant) == []
     assert [row.removed for row in world.table(crm_activity)] == [True]
-    assert [table for table, rows in world.dump().items() if any(w in repr(rows).encode() for w in TELLTALE)] == []
+    assert tables_that_tell(world) == []
     assert {row.state for row in world.table(outbox)} == {"written"}
+
+
+def tables_that_tell(world: CompanyWorld) -> list[str]:
+    return [table for table, rows in world.dump().items() if any(word in repr(rows).encode() for word in TELLTALE)]

@@ -10,7 +10,11 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.flow.company import ANNA, CRM, CompanyWorld, letter
+from agent.collect import collect
+from agent.store.tables import activity, reading, to_read
+from agent.sync import read
+from agent.workers import InProcess
+from tests.flow.company import ANNA, BORIS, CRM, VERA, CompanyWorld, letter
 from tests.flow.conftest import Founder
 from tests.flow.story import Post, story
 
@@ -92,6 +96,39 @@ def test_a_deal_that_is_entered_a_week_after_its_first_letter_gets_it(world: Com
     assert other.message("ask")["deal_ids"] == ["freezer"]
     assert other.export() == all_at_once()
     other.store.close()
+
+
+def test_a_better_copy_that_comes_while_the_first_is_read_is_read_too(world: CompanyWorld) -> None:
+    asks = "Could you send us a quotation for a freezer room?"
+    worse = letter(VERA, (ANNA, BORIS), "Freezer room", "Good morning! " + asks, name="ask")
+    world.receive("anna", worse)
+    collect(world.flow(), world.source("anna"))
+
+    class Interrupted(InProcess):
+        def run(self, function: str, items: Sequence[Any], *args: Any) -> list[Any]:
+            world.receive("boris", letter(VERA, (ANNA, BORIS), "Freezer room", asks, name="ask"))
+            collect(world.flow(), world.source("boris"))
+            return super().run(function, items, *args)
+
+    read(world.flow(readers=Interrupted()))
+    assert len(world.table(to_read)) == 1
+    world.sync()
+    (row,) = world.table(activity)
+    assert [one.content for one in world.table(reading)] == [row.content]
+    assert world.stages() == ["qualified"]
+
+
+def test_a_copy_that_is_no_bodys_business_does_not_hide_the_one_that_is(found: Founder) -> None:
+    said = set()
+    for order in ((0, 1), (1, 0)):
+        world = found()
+        raw = letter(VERA, "all@harbour.example", "Freezer room", "Which firm builds freezer rooms?", name="list")
+        headers = b"List-Id: <builders.lists.example>\nPrecedence: list\n"
+        for which in order:
+            world.receive(("anna", "boris")[which], (raw, headers + raw)[which])
+            world.sync()
+        said.add((world.message("list")["outcome"], world.message("list")["reason"]))
+    assert said == {("logged", None)}
 
 
 def test_a_contact_that_is_entered_later_claims_his_letters_from_a_private_address(world: CompanyWorld) -> None:
