@@ -145,7 +145,7 @@ def _csv(path: Path) -> list[dict[str, Any]]:
 def _checked(raw: Mapping[str, Any]) -> Parsed:
     problems: list[str] = []
     warnings = [f"unknown key {key!r} is ignored" for key in raw if key not in {*TABLES, "as_of", "own_domains"}]
-    rows = {table: _table(table, raw.get(table) or [], problems, warnings) for table in TABLES}
+    rows = {table: _table(table, [] if raw.get(table) is None else raw[table], problems, warnings) for table in TABLES}
     as_of = _moment(raw.get("as_of"), problems)
     domains = raw.get("own_domains") or []
     if not isinstance(domains, list) or not all(isinstance(d, str) for d in domains):
