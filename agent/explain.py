@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, or_, select
 
-from agent.model import Link, Reading
+from agent.model import History, Link, Reading, StageMove
 from agent.store.ledger import record_of
-from agent.store.tables import activity, ledger, link, outbox, participant, reading, sighting
+from agent.store.tables import activity, history, ledger, link, outbox, participant, reading, sighting
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +25,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     participants: list[dict[str, str]]
     links: list[Link]
     reading: Reading | None
+    proposed: list[StageMove]  # that wait for a person
     changes: list[dict[str, Any]]
 
 
@@ -55,11 +56,18 @@ def _explanation(tx: Connection, row: Any) -> Explanation:
         ],
         links=[msgspec.json.decode(body, type=Link) for body in links],
         reading=msgspec.json.decode(read, type=Reading) if read else None,
+        proposed=_proposed(tx, row),
         changes=[
             {"key": o.key, "kind": o.kind, "state": o.state, "remote_id": o.remote_id, "error": o.error, "body": o.body}
             for o in tx.execute(select(outbox).where(_concerns(row.key)).order_by(outbox.c.seq))
         ],
     )
+
+
+def _proposed(tx: Connection, row: Any) -> list[StageMove]:
+    query = select(history.c.body).join(link, link.c.client == history.c.client).where(link.c.activity_id == row.id)
+    said = [msgspec.json.decode(body, type=History) for body in tx.scalars(query.order_by(history.c.client))]
+    return [m for one in said for m in one.moves if m.state == "proposed" and m.evidence == row.key]
 
 
 def _concerns(key: str) -> Any:

@@ -18,12 +18,13 @@ from agent.store.tables import activity, answer, history, ledger, link, outbox, 
 def export(tx: Connection) -> Iterator[str]:
     """All rows as JSON lines, without line ends; one consistent view."""
     said = [msgspec.json.decode(body, type=History) for body in tx.scalars(select(history.c.body))]
-    for rows in (_activities(tx), _quarantined(tx), _stages(tx, said), _objections(said), _records(tx)):
+    for rows in (activities(tx), _stages(tx, said), _objections(said), _records(tx)):
         for row in rows:
             yield json.dumps(row, ensure_ascii=False)
 
 
-def _activities(tx: Connection) -> Iterator[dict[str, Any]]:
+def activities(tx: Connection) -> Iterator[dict[str, Any]]:
+    """Every letter and meeting with what became of it."""
     links: dict[int, list[Link]] = defaultdict(list)
     for row in tx.execute(select(link.c.activity_id, link.c.body).order_by(link.c.client)):
         links[row.activity_id].append(msgspec.json.decode(row.body, type=Link))
@@ -35,6 +36,7 @@ def _activities(tx: Connection) -> Iterator[dict[str, Any]]:
         settled = merged(links[row.id])
         make = _message if row.kind == "message" else _meeting
         yield make(row, settled, sorted(seen_by[row.id]))
+    yield from _quarantined(tx)
 
 
 def _message(row: Any, settled: Link | None, seen_by: list[str]) -> dict[str, Any]:

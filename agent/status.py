@@ -11,7 +11,7 @@ from agent.config import Config, SourceConfig
 from agent.store import ledger, outbox, sources
 from agent.store.tables import activity, link
 from agent.store.tables import ledger as ledger_table
-from agent.texts import say
+from agent.texts import say, span
 
 POLL_AGE = timedelta(minutes=15)  # or three polls, whichever is longer
 PROOF_AGE = timedelta(hours=26)  # it is made daily
@@ -87,18 +87,14 @@ def _problems(config: SourceConfig, state: object, now: datetime) -> list[str]:
         return [say("status.never_polled", source=config.name)]
     problems = []
     if now - success > max(POLL_AGE, 3 * config.poll):
-        problems.append(say("status.stale_poll", source=config.name, ago=_ago(now - success)))
+        problems.append(say("status.stale_poll", source=config.name, ago=span(now - success)))
     if proof is None:
         problems.append(say("status.no_proof", source=config.name))
     elif now - proof > PROOF_AGE:
-        problems.append(say("status.stale_proof", source=config.name, ago=_ago(now - proof)))
+        problems.append(say("status.stale_proof", source=config.name, ago=span(now - proof)))
     if getattr(state, "suspicion", None):
         problems.append(say("status.vanished_at_once", source=config.name))
     return problems
-
-
-def _ago(age: timedelta) -> str:
-    return str(timedelta(seconds=int(age.total_seconds())))
 
 
 def _notes(tx: Connection, config: Config) -> list[str]:

@@ -3,6 +3,7 @@
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 
@@ -27,3 +28,17 @@ def catalogue(code: str) -> Mapping[str, str]:
 def say(name: str, /, **values: object) -> str:
     """One sentence in the user's language, with its values in place."""
     return catalogue(language())[name].format(**values)
+
+
+def word(room: str, code: str) -> str:
+    """The user's word for one of our codes; a code that has none stands for itself."""
+    return catalogue(language()).get(f"{room}.{code}", code)
+
+
+def span(length: timedelta) -> str:
+    """A length of time, in its largest unit."""
+    seconds = max(0, int(length.total_seconds()))
+    for unit, size in (("days", 2 * 86_400), ("hours", 2 * 3_600), ("minutes", 2 * 60)):
+        if seconds >= size:
+            return say(f"span.{unit}", n=seconds // (size // 2))
+    return say("span.seconds", n=seconds)

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from agent.cli import ask, daemon, flow, reader, setup
+from agent.cli import ask, daemon, flow, reader, report, setup
 from agent.cli.common import PERSON, REFUSED, RETRY, complain
 from agent.errors import ConfigError, NeedsHuman, Rejected, Retry
 from agent.store import explain_database_error
@@ -27,7 +27,7 @@ app = typer.Typer(
 COMMANDS: dict[str, Callable[..., Any]] = {
     "sync": flow.sync,
     "status": ask.status,
-    "report": ask.report,
+    "report": report.report,
     "explain": ask.explain,
     "reconcile": flow.reconcile,
     "check": setup.check,
@@ -54,10 +54,10 @@ def main() -> None:
         complain(say("error.retry", error=error))
         sys.exit(RETRY)
     except Rejected as error:
-        complain(say("error.rejected", error=error))
+        complain(error)
         sys.exit(REFUSED)
     except DBAPIError as error:
-        complain(say("error.database", error=explain_database_error(error)))
+        complain(explain_database_error(error))
         sys.exit(PERSON)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has seen enough

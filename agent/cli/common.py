@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
 
 from agent import config as configuration
 from agent.config import Config
@@ -29,8 +31,8 @@ HEARTBEAT = 10.0  # seconds
 ConfigPath = Annotated[Path | None, typer.Option("--config", help="config.toml; else it is looked for.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, emoji=False)  # a key like "log:m:..." is no emoji
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 class Running(DealscribeError):
@@ -42,8 +44,34 @@ def plain(text: object) -> str:
     return escape("".join(c if c.isprintable() or c == "\n" else "�" for c in str(text)))
 
 
-def tell(text: object) -> None:
-    out.print(plain(text))
+def tell(text: object, indent: int = 0) -> None:
+    """One sentence; in a terminal a long one is wrapped under its own beginning, in a pipe it stays one line."""
+    if out.is_terminal and indent:
+        out.print(Padding(plain(text), (0, 0, 0, indent)), soft_wrap=False)
+    else:
+        out.print(" " * indent + plain(text))
+
+
+def tell_table(heads: Sequence[str], rows: Iterable[Sequence[object]], texts: int = 1) -> None:
+    """Aligned columns: the first `texts` hold words and give way in a narrow terminal, the others hold numbers."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for place, head in enumerate(heads):
+        if place < texts:
+            table.add_column(head, overflow="fold")
+        else:
+            table.add_column(head, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(plain(cell) for cell in row))
+    out.print(table, soft_wrap=False)
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def local(at: datetime) -> str:
+    """A moment by the clock of whoever reads it."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def complain(*texts: object) -> None:
@@ -109,4 +137,4 @@ def lease(store: Store) -> Iterator[None]:
 
 
 def someone_watches() -> bool:
-    return sys.stdout.isatty()
+    return sys.stderr.isatty()

@@ -1,5 +1,6 @@
 """`check`, `import`, `export`: before the first sync, and beside other tools."""
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -38,7 +39,7 @@ def check(config: ConfigPath = None) -> None:
             tell(say("check.note", text=warning))
         failed = _check_crm(loaded, store)
         for source in loaded.sources:
-            tell(say("check.source", what=source.what, name=source.name, kind=source.kind))
+            tell(say(f"check.{source.what}", name=source.name, kind=source.kind))
             opened_source = open_source(loaded, source, source.start(utc_now()), utc_now())
             try:
                 failed |= _told(opened_source.check())
@@ -119,7 +120,15 @@ def export(
             for row in rows:
                 sys.stdout.write(row + "\n")
             return
-        output.touch(mode=0o600)
-        output.chmod(0o600)
-        with output.open("w", encoding="utf-8") as file:
-            file.writelines(row + "\n" for row in rows)
+        try:
+            with open(output, "w", encoding="utf-8", opener=_private) as file:
+                file.writelines(row + "\n" for row in rows)
+        except OSError as error:
+            raise NeedsHuman(say("export.cannot", file=output, error=error.strerror)) from None
+
+
+def _private(path: str, flags: int) -> int:
+    """A file that only we may read, before anything is in it."""
+    opened_file = os.open(path, flags, 0o600)
+    os.fchmod(opened_file, 0o600)
+    return opened_file

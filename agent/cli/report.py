@@ -1,0 +1,137 @@
+"""`report`: what a sales manager asks: the funnel, the objections, what was logged, and what was left out."""
+
+from enum import StrEnum
+from itertools import groupby
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from agent import reports
+from agent.cli.common import NO, ConfigPath, Json, complain, one_line, opened, tell, tell_table
+from agent.config import Config
+from agent.texts import say, word
+
+
+class Report(StrEnum):
+    """Which report."""
+
+    funnel = "funnel"
+    objections = "objections"
+    logged = "logged"
+    skipped = "skipped"
+
+
+def report(
+    name: Annotated[Report, typer.Argument(help="Which report.")], as_json: Json = False, config: ConfigPath = None
+) -> None:
+    """The funnel per pipeline and manager; objections per stage; what was logged where; what was left out."""
+    with opened(config) as (loaded, store), store.reading() as tx:
+        book = reports.load(tx)
+        if name is Report.logged:
+            rows: list[Any] = reports.logged(tx, book)
+        elif name is Report.skipped:
+            rows = reports.left_out(tx, [c.name for c in loaded.calendars])
+        else:
+            _needs_pipelines(loaded)
+            rows = (reports.funnel if name is Report.funnel else reports.objections)(book, loaded.pipelines)
+    if as_json:
+        print(msgspec.json.encode(rows).decode())
+    elif name is Report.funnel:
+        _print_funnel(rows, book, loaded)
+    elif name is Report.objections:
+        _print_objections(rows, book)
+    elif name is Report.logged:
+        _print_logged(rows, book)
+    else:
+        _print_left_out(rows)
+
+
+def _needs_pipelines(config: Config) -> None:
+    if not config.pipelines:
+        complain(say("report.no_pipelines"))
+        raise typer.Exit(NO)
+
+
+def _print_funnel(rows: list[reports.FunnelRow], book: reports.Book, config: Config) -> None:
+    heads = [say(f"report.{name}") for name in ("stage", "entered", "moved_on", "here", "days", "proposed")]
+    for pipeline in config.pipelines:
+        table = []
+        for stage in pipeline.stages:
+            for r in (r for r in rows if (r.pipeline, r.stage) == (pipeline.name, stage.name)):
+                result = f": {stage.result}" if stage.result else ""
+                who = f"  {_rep(book, r.owner)}" if r.owner else f"{stage.name}{result}"
+                table.append((who, r.entered, _moved_on(r), r.here, _days(r), r.proposed or ""))
+        tell(say("report.funnel", pipeline=pipeline.name))
+        tell_table(heads, table)
+        tell("")
+    tell(say("report.legend"))
+
+
+def _moved_on(row: reports.FunnelRow) -> str:
+    return "" if row.conversion is None else f"{row.moved_on} {row.conversion:4.0%}"
+
+
+def _days(row: reports.FunnelRow) -> str:
+    return "" if row.median_days is None else f"{row.median_days:.1f}"
+
+
+def _rep(book: reports.Book, owner: str) -> str:
+    return book.reps[owner].name if owner in book.reps else owner
+
+
+def _print_objections(rows: list[reports.ObjectionRow], book: reports.Book) -> None:
+    if not rows:
+        tell(say("report.no_objections"))
+    for (pipeline, stage), group in groupby(rows, key=lambda r: (r.pipeline, r.stage)):
+        found = list(group)
+        still_open = sum(r.objection.state == "open" for r in found)
+        tell(say("report.objections", pipeline=pipeline, stage=stage, count=len(found), open=still_open))
+        for r in found:
+            _print_objection(r, book)
+        tell("")
+
+
+def _print_objection(row: reports.ObjectionRow, book: reports.Book) -> None:
+    o = row.objection
+    sort = say("explain.genuine") if o.genuine else say("explain.stalling")
+    kind = f"{word('objection', o.type)}, {sort}, {word('report', o.state)}"
+    tell(f"{o.opened:%Y-%m-%d}  {kind}: {row.deal} ({_rep(book, row.owner)})", indent=2)
+    quote = one_line(o.quote)
+    tell(f"“{quote}”", indent=6)
+    if o.reason and one_line(o.reason) != quote.rstrip(".!"):
+        tell(say("report.because", text=one_line(o.reason)), indent=6)
+    if o.condition:
+        tell(say("report.condition", text=one_line(o.condition)), indent=6)
+
+
+def _print_logged(rows: list[reports.LoggedRow], book: reports.Book) -> None:
+    if not rows:
+        tell(say("report.nothing_logged"))
+        return
+    table: list[tuple[object, ...]] = []
+    for client, group in groupby(rows, key=lambda r: r.client):
+        table.append((client, "", "", "", ""))
+        for r in group:
+            where = book.deals[r.deal_id].name if r.deal_id else _no_deal(r)
+            table.append((f"  {where}", r.stage, r.letters, r.meetings or "", f"{r.last:%Y-%m-%d}"))
+    tell(say("report.logged"))
+    heads = [say(f"report.{name}") for name in ("client", "stage", "letters", "meetings", "last")]
+    tell_table(heads, table, texts=2)
+
+
+def _no_deal(row: reports.LoggedRow) -> str:
+    return say("report.between", deals=" / ".join(row.ambiguous)) if row.ambiguous else say("report.no_deal")
+
+
+def _print_left_out(rows: list[reports.LeftOut]) -> None:
+    if not rows:
+        tell(say("report.nothing_left_out"))
+        return
+    table = [
+        (f"{word('outcome', r.outcome)}: {r.reason}", word("because", r.reason), r.letters or "", r.meetings or "")
+        for r in rows
+    ]
+    tell(say("report.left_out"))
+    heads = [say("outcome.skipped"), *(say(f"report.{name}") for name in ("why", "letters", "meetings"))]
+    tell_table(heads, table, texts=2)
