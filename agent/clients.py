@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
-import tldextract
-
 from agent.model import Company, Contact, Deal
+from connectors.domains import registrable
 
 STRANGER = "new:"  # a client that is not in the CRM: "new:" + domain, or + address at a free-mail provider
-_suffixes = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)  # the bundled list; nothing is downloaded
 
 
 @cache
@@ -33,13 +31,6 @@ def domain_of(email: str) -> str:
 def within(domain: str, parents: Iterable[str]) -> bool:
     """Is `domain` one of `parents`, or below one of them?"""
     return any(domain == parent or domain.endswith("." + parent) for parent in parents)
-
-
-@cache
-def registrable(domain: str) -> str:
-    """The part of a domain that one registers: mail.clinic.co.uk -> clinic.co.uk."""
-    found = _suffixes(domain)
-    return found.top_domain_under_public_suffix or ".".join(domain.split(".")[-2:])
 
 
 def without_tag(email: str) -> str:

@@ -11,13 +11,12 @@ theirs on top, so one further down with our id may be the sender's invention, an
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
 from typing import Literal
 
 import msgspec
-import tldextract
 
 from agent.model import Message
+from connectors.domains import registrable
 from connectors.mail.mime import UNSURE_SENDER
 
 __all__ = ["AuthenticationResults", "MethodResult", "Verdict", "judge", "parse_authentication_results"]
@@ -93,7 +92,7 @@ def _aligned(found: AuthenticationResults, domain: str) -> tuple[Verdict, str]:
     for each in found.of("dmarc"):
         if each.result == "pass":
             claimed = _domain_in(each.properties.get("header.from", domain))
-            if organizational_domain(claimed) == organizational_domain(domain):
+            if registrable(claimed) == registrable(domain):
                 return "authenticated", "dmarc=pass"
             return "unknown", "dmarc=pass speaks of another domain than From"
     for each in found.of("dkim"):
@@ -126,24 +125,8 @@ def _doubt(message: Message) -> str:
 # -- domains --------------------------------------------------------------------------------------------------------
 
 
-@cache
-def _suffixes() -> tldextract.TLDExtract:
-    """The public suffix list that the library brings along: nothing is fetched, nothing is cached on disk."""
-    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
-
-
-@lru_cache(maxsize=5_000)
-def organizational_domain(domain: str) -> str:
-    """The domain that an organization registered: client.example of mail.client.example."""
-    domain = domain.strip(".").lower()[:255]
-    found = _suffixes()(domain)
-    if found.suffix:
-        return f"{found.domain}.{found.suffix}" if found.domain else domain
-    return ".".join(domain.split(".")[-2:])  # a top level that the list does not know
-
-
 def _same_organization(one: str, other: str) -> bool:
-    return bool(one) and organizational_domain(one) == organizational_domain(other)
+    return bool(one) and registrable(one) == registrable(other)
 
 
 def _domain_in(value: str) -> str:

@@ -21,7 +21,7 @@ PARSERS = {
     "connectors.mail.authentication",
     "connectors.calendars.ical",
 }  # bytes -> record; pure
-SHARED = {"connectors", "connectors.base", "connectors.secrets"}
+SHARED = {"connectors", "connectors.base", "connectors.secrets", "connectors.domains"}
 
 
 @cache
@@ -95,7 +95,7 @@ def test_the_core_knows_no_store_no_network_and_no_clock(name: str) -> None:
     allowed = (
         CONTRACTS | PURE | PARSERS | {"connectors.base", "classifiers", "classifiers.automated", "connectors.mail"}
     )
-    allowed |= {"connectors.calendars"}
+    allowed |= {"connectors.calendars", "connectors.domains"}
     assert ours(name) <= allowed
     assert not {one.partition(".")[0] for one in imports(name)} & {"sqlalchemy", "httpx", "time", "os", "pathlib"}
     called = {
