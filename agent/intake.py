@@ -196,14 +196,14 @@ def _settled(message: Message, direction: Direction, verified: Verified, house: 
     """The reason why a letter belongs to no client's history, as far as the letter alone proves it; else ""."""
     if verified == "failed" and direction != "inbound":
         return "spoof"  # it claims to be ours, and our own server says that it is not
+    sender = message.from_[0].email if message.from_ else ""
+    verdict = automated(message.signals, message.subject, message.text, sender)
     if direction == "internal":
-        return "internal"
+        return "bounce" if verdict == "bounce" else "internal"  # our own server tells what it could not deliver
     if message.invitations:
         return "calendar_notification"  # the calendar holds the meeting
-    sender = message.from_[0].email if message.from_ else ""
     if _is_list(message, house):
         return "list"
-    verdict = automated(message.signals, message.subject, message.text, sender)
     return "" if verdict == "notice" else verdict
 
 
