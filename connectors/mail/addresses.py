@@ -29,7 +29,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _IN_COMMENT = re.compile(r"(?:[^()\\]++|\\.?)*+", re.DOTALL)
-_ANGLE_END = re.compile("[<>,]")
+_ANGLE_END = re.compile("[<>]")
 _AROUND_AT = re.compile(r"(?<!\s)\s?@\s?")
 _HEADROOM = 2_000  # characters in which <> must end
 _UNCLOSED = re.compile(r"""\"(?:[^"\\]++|\\.)*+\\?\Z""", re.DOTALL)
@@ -161,10 +161,13 @@ class _Reader:
         """What stands in <>; one that is never closed ends where the next mailbox begins."""
         stop = _ANGLE_END.search(self.value, start, start + _HEADROOM)
         end = stop.start() if stop else min(len(self.value), start + _HEADROOM)
+        if stop is None or stop[0] == "<":
+            comma = self.value.find(",", start, end)
+            end = comma if comma >= 0 else end
         if self.angled is not None:  # <a@b> <c@d>: two mailboxes, whichever was meant
             self._end()
         self.angled = _address(self.value[start:end])
-        return end + 1 if stop and stop[0] == ">" else max(end, start)
+        return end + 1 if stop and stop[0] == ">" else end
 
     def _end(self) -> None:
         phrase = "".join(self.phrase).strip(" ,")

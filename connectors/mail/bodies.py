@@ -38,7 +38,14 @@ _TEXTS = frozenset(
         "message/feedback-report",
     )
 )
-_SIGNATURES = frozenset(("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"))
+_SIGNATURES = frozenset(
+    (
+        "application/pgp-signature",
+        "application/pgp-encrypted",
+        "application/pkcs7-signature",
+        "application/x-pkcs7-signature",
+    )
+)
 _TNEF = frozenset(("application/ms-tnef", "application/vnd.ms-tnef"))
 _SHELLS = frozenset(("application/pkcs7-mime", "application/x-pkcs7-mime"))
 _ENCLOSED = frozenset(("message/rfc822", "message/global", "text/rfc822-headers"))
@@ -53,7 +60,7 @@ _IS_HTML = re.compile(
 )
 _ENRICHED = re.compile(r"<(/?[a-zA-Z][a-zA-Z-]{0,60})>")
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} ([^\n]{1,255})$", re.MULTILINE)
-_UU_LINE = re.compile(rb"[\x20-\x60]{2,90}\s{0,3}\Z")
+_UU_LINE = re.compile(rb"[\x20-\x60]{1,90}\s{0,3}\Z")
 
 
 class Bodies(NamedTuple):

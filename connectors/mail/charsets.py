@@ -55,6 +55,9 @@ _MISSPELT = {
     "koi8": "koi8_r",
     "koi": "koi8_r",
     "koi8ru": "koi8_u",
+    "koi8u": "koi8_u",
+    "cp874": "cp874",
+    "cp737": "cp737",
     "dos866": "cp866",
     "ibm866nav": "cp866",
     "maccyr": "mac_cyrillic",
@@ -78,6 +81,7 @@ _CYRILLIC = ("cp1251", "koi8_r", "iso8859_5", "cp866", "mac_cyrillic")
 _PRIOR = {"cp1251": 0.12, "koi8_r": 0.08, "koi8_u": 0.06, "iso8859_5": -0.05, "cp866": -0.05, "mac_cyrillic": -0.03}
 _MULTIBYTE = frozenset({"gb18030", "cp932", "cp949", "cp950", "big5hkscs", "euc_jp", "johab", "shift_jis_2004"})
 _WESTERN = frozenset({"cp1252", "iso8859_15", "cp1254", "cp1250", "iso8859_2", "iso8859_4", "cp1257"})
+_NOT_IN_LABELS = re.compile(r"[^A-Za-z0-9_.:-]+")
 _SAMPLE = 600
 _GOOD = 0.45  # Cyrillic text that is read rightly scores above, read wrongly far below
 
@@ -204,7 +208,7 @@ def _broken_utf8(data: bytes, codec: str | None, label: str) -> Decoded:
 def _wrong(label: str, codec: str | None, found: str) -> str:
     if codec == found or (codec == "cp1252" and found == "utf_8" and _plain(label) == "usascii"):
         return ""
-    return f"text labelled {_plain(label)} is {found}" if label else ""
+    return f"text labelled {_NOT_IN_LABELS.sub('', label)[:40]} is {found.replace('_', '-')}" if label else ""
 
 
 def _strict(data: bytes, codec: str) -> str | None:

@@ -2,9 +2,11 @@
 
 import binascii
 import re
+from itertools import groupby
+from operator import itemgetter
 from urllib.parse import unquote_to_bytes
 
-from connectors.mail.charsets import codec_of, decode
+from connectors.mail.charsets import decode
 from connectors.mail.text import one_line
 
 __all__ = ["decoded", "file_name", "parameters", "raw_text", "text_of"]
@@ -63,14 +65,11 @@ def _encoded_words(text: str) -> list[tuple[int, int, tuple[str, str, str]]]:
 def _joined(run: list[tuple[str, str, str]]) -> str:
     """A run of words that touch, or are parted by white space only."""
     pieces: list[str] = []
-    at = 0
-    while at < len(run):
-        charset, encoding, _ = run[at]
-        contents: list[str] = []
-        while at < len(run) and run[at][:2] == (charset, encoding):
-            contents.append(run[at][2])
-            at += 1
-        data = _from_b(contents, charset) if encoding == "b" else b"".join(map(_from_q, contents))
+    for charset, words in groupby(run, key=itemgetter(0)):
+        data = b"".join(
+            _from_b([word[2] for word in same]) if encoding == "b" else b"".join(_from_q(w[2]) for w in same)
+            for encoding, same in groupby(words, key=itemgetter(1))
+        )
         pieces.append(decode(data, charset).text)
     return "".join(pieces)
 
@@ -79,27 +78,23 @@ def _from_q(content: str) -> bytes:
     return binascii.a2b_qp(content.encode("utf-8", "replace"), header=True)
 
 
-def _from_b(contents: list[str], charset: str) -> bytes:
-    """Words end where base64 can end, or the mailer forgot the padding, or it cut the whole at any place."""
+def _from_b(contents: list[str]) -> bytes:
+    """Words end where base64 can end, with or without padding; or the mailer cut one long word at any place."""
     words = [_B64_JUNK.sub(b"", content.encode("ascii", "ignore")) for content in contents]
-    apart = b"".join(map(_b64, words))
-    if all(len(word) % 4 == 0 or "=" in content for word, content in zip(words[:-1], contents, strict=False)):
-        return apart
-    together = _b64(b"".join(words))
-    return together if _reads(together, charset) or not _reads(apart, charset) else apart
+    if all(map(_is_whole, words[:-1])):
+        return b"".join(map(_b64, words))
+    return _b64(b"".join(words))
+
+
+def _is_whole(word: bytes) -> bool:
+    """Base64 that ends here leaves bits over, and they are zero."""
+    over = len(word) % 4
+    return over == 0 or (over == 2 and word[-1:] in b"AQgw") or (over == 3 and word[-1:] in b"AEIMQUYcgkosw048")
 
 
 def _b64(data: bytes) -> bytes:
     data = data[:-1] if len(data) % 4 == 1 else data
     return binascii.a2b_base64(data + b"=" * (-len(data) % 4))
-
-
-def _reads(data: bytes, charset: str) -> bool:
-    try:
-        data.decode(codec_of(charset) or "utf_8")
-    except ValueError:
-        return False
-    return True
 
 
 # -- parameters -----------------------------------------------------------------------------------------------------

@@ -106,11 +106,12 @@ class _Region:
 class _Element:
     """An open element."""
 
-    __slots__ = ("check", "ended", "look", "name", "region")
+    __slots__ = ("check", "ended", "flat", "look", "name", "region")
 
-    def __init__(self, name: str, look: _Look) -> None:
+    def __init__(self, name: str, look: _Look, flat: bool) -> None:
         self.name = name
         self.look = look
+        self.flat = flat  # a paragraph without space around
         self.region: _Region | None = None
         self.check: tuple[int, int] | None = None  # when it ends: is it the header of a quoted letter?
         self.ended = False  # by an end tag that came too early for what is inside it
@@ -145,7 +146,8 @@ class _Page:
             return
         words = text.split()
         if not words:
-            self.gap = self.gap or 1
+            empty_line = self.gap >= 2 and "\xa0" in text  # Word's way to leave a line empty
+            self.gap = 3 if empty_line else self.gap or 1
             return
         if text[0].isspace():
             self.gap = self.gap or 1
@@ -270,15 +272,13 @@ class _Reader:
             self.page.line_break()
             return at
         self._imply_ends(name)
-        self._break(name)
+        role = role_of(name, attributes)
+        self._break(name, role.flat)
         if name in _VOID:
-            if name == "hr" and role_of(name, attributes).part == "to_end":
+            if name == "hr" and role.part == "to_end":
                 self._begin_rest()
             return at
-        role = role_of(name, attributes)
-        element = _Element(name, self._look_of(name, role))
-        if role.flat and name == "p":
-            self.page.gap = min(self.page.gap, 2)
+        element = _Element(name, self._look_of(name, role), role.flat)
         if role.part:
             self._take_part(element, role)
         self._push(element)
@@ -308,14 +308,16 @@ class _Reader:
             return
         for place in range(len(self.stack) - 1, max(-1, len(self.stack) - _NEAR), -1):
             if self.stack[place].name in ends:
+                flat = self.stack[place].flat
                 self._pop_to(place)
+                self._break("p" if "p" in ends else name, flat)
                 return
             if self.stack[place].name in beyond:
                 return
 
-    def _break(self, name: str) -> None:
+    def _break(self, name: str, flat: bool) -> None:
         if name in _PARAGRAPHS:
-            self.page.new_line(3)
+            self.page.new_line(2 if flat else 3)
         elif name in _LINES or name == "hr":
             self.page.new_line(2)
         elif name in ("td", "th"):
@@ -362,14 +364,16 @@ class _Reader:
 
     def _end(self, name: str) -> None:
         places = self.where.get(name)
+        flat = False
         if places:
             place = places[-1]
+            flat = self.stack[place].flat
             if name not in _BLOCKS and self.blocks and self.blocks[-1] > place:
                 self.stack[place].ended = True  # <b><p></b>: the paragraph goes on
                 places.pop()
             elif name in _OF_TABLES or not self.barriers or self.barriers[-1] < place:
                 self._pop_to(place)
-        self._break(name)
+        self._break(name, flat)
 
     def _pop_to(self, place: int) -> None:
         while len(self.stack) > place:

@@ -53,7 +53,6 @@ _IDS: dict[str, Part] = {
     "applemailsignature": "signature",
     "_rc_sig": "signature",
 }
-_QUOTED_ENDINGS = ("yahoo_quoted",)  # Yahoo puts letters of its own before them
 _INDENTED = re.compile(r"margin:0(?:px)? 0(?:px)? 0(?:px)? 40px")  # Gmail indents with a blockquote
 _HEADER_LINE = re.compile(r"border-top:(?:solid|1(?:\.0)?p[xt] solid)")
 
@@ -121,8 +120,8 @@ def _part(tag: str, values: dict[str, str], style: str, classes: list[str], own_
     for name in classes:
         if name in _CLASSES:
             return _CLASSES[name]
-        if name.endswith(_QUOTED_ENDINGS):
-            return "quoted"
+        if name.startswith("ydp"):  # Yahoo puts letters of its own before its names
+            return "quoted" if name.endswith("yahoo_quoted") else "signature" if name.endswith("signature") else ""
     if own_id in _IDS:
         return _IDS[own_id]
     marker = values.get("data-marker", "")
