@@ -82,11 +82,16 @@ def _joined(batches: Iterator[tuple[Batch, bool]]) -> Iterator[tuple[Batch, bool
     """Small batches as one: a mailbox of many small folders costs no more transactions than one of a few large ones."""
     held: list[Batch] = []
     first = False
-    for batch, first in batches:
-        held.append(batch)
-        if sum(len(b.items) for b in held) >= STORED_TOGETHER:
+    try:
+        for batch, first in batches:
+            held.append(batch)
+            if sum(len(b.items) for b in held) >= STORED_TOGETHER:
+                yield _as_one(held), first
+                held = []
+    except (Retry, NeedsHuman):
+        if held:  # what came before the line broke is kept: the next try begins behind it
             yield _as_one(held), first
-            held = []
+        raise
     if held:
         yield _as_one(held), first
 

@@ -351,7 +351,14 @@ def load_pipelines() -> tuple[Pipeline, ...]:
 
 
 def replace(record: Any, **values: Any) -> Any:
+    """The same record with other values."""
     return msgspec.structs.replace(record, **values)
+
+
+def in_batches(config: Config, size: int, kind: str = "memory") -> Config:
+    """The mailboxes hand over so many letters at once; `kind`: the connector that does."""
+    boxes = [replace(m, kind=kind, options=m.options.model_copy(update={"batch": size})) for m in config.mailboxes]
+    return replace(config, mailboxes=tuple(boxes))
 
 
 def _config(folder: Path, mailboxes: Sequence[str], calendars: Sequence[str], now: datetime) -> Config:

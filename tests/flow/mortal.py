@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Connection
 
+from agent.errors import Retry
 from agent.model import Change
 from agent.store import Store
 from agent.workers import InProcess
@@ -90,6 +91,16 @@ class MortalMailbox:
             FATE.moment()
             yield one
             FATE.moment()
+
+
+class ShakyMailbox(MemoryMailbox):
+    """The line breaks after every second batch."""
+
+    def fetch(self, cursor: str | None) -> Iterator[Batch]:
+        for number, batch in enumerate(super().fetch(cursor)):
+            if number == 2:
+                raise Retry("the line broke")
+            yield batch
 
 
 class MortalCrm:

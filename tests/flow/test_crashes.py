@@ -4,7 +4,6 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +17,7 @@ from agent.flow import Flow, open_crm
 from agent.store.tables import crm_activity, outbox
 from agent.sync import pull, understand
 from connectors.crm.memory import Failure
-from tests.flow.company import CompanyWorld, fill, replace
+from tests.flow.company import CompanyWorld, fill, in_batches
 from tests.flow.mortal import FATE, MortalCrm, MortalStore, MortalWorkers, survives
 from tests.flow.story import story
 
@@ -32,13 +31,13 @@ QUICK = settings(
 @pytest.fixture(autouse=True)
 def _mortal_mailboxes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connectors.MAILBOXES, "mortal", "tests.flow.mortal:MortalMailbox")
+    monkeypatch.setattr("agent.collect.STORED_TOGETHER", 3)
 
 
 def mortal_world(folder: Path, *, hosted: bool) -> CompanyWorld:
     """The story, to be read in batches of three by parts that may die."""
     world = CompanyWorld(folder, hosted=hosted)
-    boxes = [_mortal(box) for box in world.config.mailboxes]
-    world.config = replace(world.config, mailboxes=tuple(boxes))
+    world.config = in_batches(world.config, 3, "mortal")
     world.store.close()
     world.store = MortalStore(world.config.store.url, FATE)
     if world.hosted is None:
@@ -48,10 +47,6 @@ def mortal_world(folder: Path, *, hosted: bool) -> CompanyWorld:
     for post in story():
         post.arrive(world)
     return world
-
-
-def _mortal(box: Any) -> Any:
-    return replace(box, kind="mortal", options=box.options.model_copy(update={"batch": 3}))
 
 
 def mortal_flow(world: CompanyWorld) -> Flow:

@@ -3,12 +3,14 @@
 from copy import deepcopy
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import delete
 
+import connectors
 from agent.store import histories, mirror
 from agent.store.sources import state
 from agent.store.tables import activity, answer, crm_activity, ledger, outbox, participant
-from tests.flow.company import ANNA, BORIS, CRM, START, VERA, CompanyWorld, letter, message_id
+from tests.flow.company import ANNA, BORIS, CRM, START, VERA, CompanyWorld, in_batches, letter, message_id
 from tests.flow.story import story
 
 ASKS = "Could you send us a quotation for a freezer room of 40 m2?"
@@ -93,6 +95,18 @@ def test_a_broken_line_loses_nothing_and_is_told(world: CompanyWorld) -> None:
     assert world.message("ask")["outcome"] == "logged"
     with world.store.reading() as tx:
         assert state(tx, "anna").last_error is None
+
+
+def test_a_line_that_breaks_again_and_again_still_brings_everything(
+    world: CompanyWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(connectors.MAILBOXES, "memory", "tests.flow.mortal:ShakyMailbox")
+    for number in range(5):
+        world.receive("anna", letter(VERA, ANNA, f"Room {number}", "When do you deliver?", name=f"room {number}"))
+    world.config = in_batches(world.config, 1)
+    for _ in range(5):
+        world.sync("anna")
+    assert len(world.rows("message")) == 5
 
 
 def test_a_refused_password_waits_for_a_person_and_the_other_mailbox_goes_on(world: CompanyWorld) -> None:
