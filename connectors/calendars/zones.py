@@ -10,8 +10,6 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
-
 from connectors.calendars import content, recur
 
 FIRST_YEAR, LAST_YEAR = 1600, 2300  # beyond them no meeting is held, and no arithmetic overflows within
@@ -50,7 +48,8 @@ def by_name(tzid: str) -> Zone | None:
         return UTC_ZONE
     segments = name.split("/")
     for i in range(max(0, len(segments) - 3), len(segments)):
-        olson = _olson().get("/".join(segments[i:]).casefold())
+        tail = "/".join(segments[i:]).casefold()
+        olson = _olson().get(tail) or _windows().get(tail)
         if olson and (i == 0 or i < len(segments) - 1):  # "Custom/Berlin" is nobody's Berlin
             return _zoneinfo(olson)
     return _by_offset(name)
@@ -86,9 +85,15 @@ def _rounded(offset: timedelta) -> timezone:
 @cache
 def _olson() -> dict[str, str]:
     """All names in lower case; a sender's text is only ever looked up here, never opened as a file."""
-    names = {name.casefold(): name for name in available_timezones()}
-    windows = {name.casefold(): olson for name, olson in WINDOWS_TO_OLSON.items() if olson.casefold() in names}
-    return windows | names
+    return {name.casefold(): name for name in available_timezones()}
+
+
+@cache
+def _windows() -> dict[str, str]:
+    """Windows names in lower case -> Olson names; the library that lists them is large, and few calendars need it."""
+    from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
+
+    return {name.casefold(): olson for name, olson in WINDOWS_TO_OLSON.items() if olson.casefold() in _olson()}
 
 
 @cache
