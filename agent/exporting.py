@@ -107,9 +107,13 @@ def _stages(tx: Connection, said: list[History]) -> Iterator[dict[str, Any]]:
     for row in tx.execute(people):
         yield _stage(row.deal_id, row.stage, row.date, row.by, row.evidence, row.quote, "written")
     undone = set(tx.scalars(select(answer.c.subject).where(answer.c.kind == "undone")))
+    now_known = {move.key: move for one in said for move in one.moves}
     for row in tx.execute(select(outbox).where(outbox.c.kind == "move_stage").order_by(outbox.c.seq)):
         body = row.body
         state = "undone" if row.key in undone else "written" if row.state == "written" else "proposed"
+        if (move := now_known.get(row.key)) is not None:  # earlier evidence may have come since it was written
+            yield _stage(move.deal_id, move.stage, move.date, "agent", move.evidence, move.quote, state)
+            continue
         at = datetime.fromisoformat(body["at"])
         yield _stage(body["deal_id"], body["stage"], at, "agent", body["evidence"], body["quote"], state)
     for move in sorted((m for h in said for m in h.moves if m.state == "proposed"), key=lambda m: (m.date, m.key)):

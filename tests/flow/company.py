@@ -28,6 +28,7 @@ from connectors.base import Crm, Scope
 from connectors.crm.memory import MemoryCrm
 from connectors.mail.memory import MemoryMailbox
 
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # for stores that need not survive: no disk is waited for
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday
 ANNA, BORIS = "anna@ours.example", "boris@ours.example"
 VERA, OLEG = "vera@harbour.example", "oleg@mill.example"

@@ -17,7 +17,7 @@ from agent.flow import Flow, open_crm
 from agent.store.tables import crm_activity, outbox
 from agent.sync import pull, understand
 from connectors.crm.memory import Failure
-from tests.flow.company import CompanyWorld, fill, in_batches
+from tests.flow.company import MEMORY, CompanyWorld, fill, in_batches
 from tests.flow.mortal import FATE, MortalCrm, MortalStore, MortalWorkers, survives
 from tests.flow.story import story
 
@@ -82,7 +82,7 @@ def run_to_the_end(world: CompanyWorld) -> None:
 @cache
 def undisturbed(hosted: bool) -> list[str]:
     """What is known at the end when nothing dies and the CRM takes everything at once."""
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=MEMORY) as folder:
         world = mortal_world(Path(folder), hosted=hosted)
         run_to_the_end(world)
         said = world.export()
@@ -113,7 +113,7 @@ def test_the_story_is_long_enough_to_die_in(tmp_path: Path, hosted: bool) -> Non
 @QUICK
 @given(deaths=DEATHS)
 def test_whatever_dies_when_the_built_in_crm_holds_each_letter_once(deaths: list[int]) -> None:
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=MEMORY) as folder:
         world = mortal_world(Path(folder), hosted=False)
         die_again_and_again(world, deaths)
         assert world.export() == undisturbed(hosted=False)
@@ -128,7 +128,7 @@ def test_whatever_dies_when_the_built_in_crm_holds_each_letter_once(deaths: list
 def test_whatever_dies_when_and_whatever_it_answers_a_hosted_crm_holds_each_letter_once(
     deaths: list[int], failures: list[Failure]
 ) -> None:
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=MEMORY) as folder:
         world = mortal_world(Path(folder), hosted=True)
         assert world.hosted is not None
         for failure in failures:

@@ -14,7 +14,7 @@ from agent.collect import collect
 from agent.store.tables import activity, reading, to_read
 from agent.sync import read
 from agent.workers import InProcess
-from tests.flow.company import ANNA, BORIS, CRM, VERA, CompanyWorld, letter
+from tests.flow.company import ANNA, BORIS, CRM, MEMORY, VERA, CompanyWorld, letter
 from tests.flow.conftest import Founder
 from tests.flow.story import Post, story
 
@@ -25,7 +25,7 @@ QUICK = settings(
 
 @cache
 def all_at_once() -> list[str]:
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=MEMORY) as folder:
         world = CompanyWorld(Path(folder))
         world.import_crm()
         for post in story():
@@ -41,7 +41,7 @@ def all_at_once() -> list[str]:
 def test_letters_may_arrive_in_any_order_and_in_any_portions(data: st.DataObject) -> None:
     posts = data.draw(st.permutations(story()))
     cuts = sorted(data.draw(st.sets(st.integers(1, len(posts) - 1), max_size=4)))
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=MEMORY) as folder:
         world = CompanyWorld(Path(folder))
         world.import_crm()
         for begin, end in zip([0, *cuts], [*cuts, len(posts)], strict=True):
