@@ -268,10 +268,7 @@ class _Gathering:
         self._attach(part)
 
     def _attach(self, part: Part) -> None:
-        if (
-            part.content_type in ("application/ms-tnef", "application/vnd.ms-tnef")
-            or part.name.lower() == "winmail.dat"
-        ):
+        if part.content_type in _TNEF or part.name.lower() == "winmail.dat":
             self.problems["winmail.dat: what Outlook packed into it cannot be read"] = None
         if part.content_type == "message/partial":
             self.problems["the letter is one piece of a larger one that was sent in pieces"] = None

@@ -10,7 +10,7 @@ import re
 from html import unescape
 
 from agent.model import Cut, CutKind
-from connectors.mail.html_roles import Colour, Role, hidden_names, role_of
+from connectors.mail.html_roles import Colour, Role, read_sheet, role_of
 from connectors.mail.text import visible
 
 __all__ = ["LIMIT", "charset_of", "to_text"]
@@ -225,6 +225,7 @@ class _Reader:
         self.rest: CutKind | None = None  # the kind of all that follows
         self.unclosed: set[str] = set()
         self.hidden: set[str] = set()  # names that the style sheets hide
+        self.painted: set[str] = set()  # names to which they give a background
         self.look = _Look()
         self.numbers: list[int] = []  # of the open lists: the last item, -1 for those without
 
@@ -293,7 +294,9 @@ class _Reader:
         found = None if name in self.unclosed else _RAW_END[name].search(self.source, at)
         end = found.start() if found else len(self.source)
         if name == "style":
-            self.hidden |= hidden_names(self.source[at:end])
+            hidden, painted = read_sheet(self.source[at:end])
+            self.hidden |= hidden
+            self.painted |= painted
         if not found and name in _MARKUP_INSIDE:
             self.unclosed.add(name)  # never looked for again: that would take as long as the letter, each time
             return at
@@ -325,7 +328,9 @@ class _Reader:
 
     def _look_of(self, name: str, role: Role) -> _Look:
         hidden = bool(self.hidden) and not self.hidden.isdisjoint(role.names)
-        if role.shows or hidden or name in ("a", "pre"):
+        if self.painted and not self.painted.isdisjoint(role.names):
+            role = role._replace(patterned=True)
+        if role.shows or role.patterned or hidden or name in ("a", "pre"):
             return self.look.within(role, name, hidden)
         return self.look
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 from html import unescape
 from typing import Literal, NamedTuple
 
-__all__ = ["Role", "hidden_names", "role_of", "shown_as"]
+__all__ = ["Role", "read_sheet", "role_of", "shown_as"]
 
 Part = Literal["", "quoted", "signature", "container", "to_end", "header?"]
 Colour = tuple[int, int, int]
@@ -213,26 +213,30 @@ def _colour(value: str) -> Colour | None:
     return None
 
 
-def hidden_names(sheet: str) -> set[str]:
-    """The classes and ids that a style sheet hides on every screen; rules inside @media are not for every screen."""
-    names: set[str] = set()
-    depth, selector, at = 0, "", 0
+def read_sheet(sheet: str) -> tuple[set[str], set[str]]:
+    """The classes and ids that a style sheet hides on every screen, and those to which it gives a background.
+
+    Rules inside @media hide for some screens only.
+    """
+    hidden: set[str] = set()
+    painted: set[str] = set()
+    open_rules: list[str] = []
+    at = 0
     for found in _BRACE.finditer(sheet[:_SHEET]):
-        if found[0] == "{":
-            if depth == 0:
-                selector = sheet[at : found.start()].strip()
-            depth += 1
-        else:
-            depth = max(0, depth - 1)
-            if depth == 0 and not selector.startswith("@"):
-                style = _spaceless(sheet[at : found.start()])
-                if style and (shown_as(style).gone or shown_as(style).tiny):
-                    names |= {
-                        name.lower() for each in selector[:2_000].split(",") if _SIMPLE.match(name := each.strip())
-                    }
+        before = sheet[at : found.start()].strip()
         at = found.end()
-    return names
+        if found[0] == "{":
+            open_rules.append(before)
+        elif open_rules:
+            selector = open_rules.pop()[:2_000].lower()
+            role = shown_as(_spaceless(before))
+            if role.background or role.patterned:
+                painted.update(_NAME.findall(selector))
+            if (role.gone or role.tiny) and not open_rules:
+                hidden.update(name for each in selector.split(",") if _ONE_NAME.match(name := each.strip()))
+    return hidden, painted
 
 
 _BRACE = re.compile(r"[{}]")
-_SIMPLE = re.compile(r"[.#][\w-]{1,60}\Z")
+_NAME = re.compile(r"[.#][\w-]{1,60}")
+_ONE_NAME = re.compile(r"[.#][\w-]{1,60}\Z")

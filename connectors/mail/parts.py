@@ -15,12 +15,12 @@ __all__ = ["Part", "Tree", "content_of", "read_parts"]
 
 MAX_PARTS = 500
 MAX_DEPTH = 50
-_NO_FIELDS = Fields({}, 0)
 _LOOKS_LIKE_BOUNDARY = re.compile(
     rb"^--([^\s-][^\n]{0,99})\n(?:Content|MIME)-[A-Za-z-]+:", re.MULTILINE | re.IGNORECASE
 )
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 _SOFT_BREAK_WITH_BLANKS = re.compile(rb"=[ \t]{1,100}\n")
+_LETTERS = frozenset(("message/rfc822", "message/global"))
 _IDENTITY = frozenset(("", "7bit", "8bit", "binary"))
 
 
@@ -170,40 +170,26 @@ class _Reader:
                 done.part.body = self.raw[done.start : max(at, done.start)]
 
     def _open(self, at: int, parent: Part | None) -> Part:
-        """Reads a part's header and opens it, and the letters that stand in it one in another."""
-        first: Part | None = None
-        while True:
-            fields = read_fields(self.raw, at, self._limit(at))
-            if fields.problem:
-                self.problems[fields.problem] = None
-            part = _part_of(fields, parent)
-            self.parts += 1
-            if parent:
-                parent.children.append(part)
-            first = first or part
-            at = fields.body
-            if len(self.stack) >= MAX_DEPTH:
-                self.problems[f"parts deeper than {MAX_DEPTH} are not read"] = None
-            elif part.content_type.startswith("multipart/"):
-                boundary = self._boundary(part, at, first is part and parent is None)
-                if boundary:
-                    self.stack.append(_Open(part, at, boundary))
-                    self.boundaries[boundary] = self.boundaries.get(boundary, 0) + 1
-                    return first
-            elif part.content_type in ("message/rfc822", "message/global") and part.encoding in _IDENTITY:
-                self.stack.append(_Open(part, at))
-                parent = part
-                continue
-            elif parent is None and "content-type" not in fields.values and self.raw.startswith(b"--", at):
-                boundary = self._guessed(at)
-                if boundary:
-                    part.content_type = "multipart/mixed"
-                    self.problems["a multipart letter does not say so"] = None
-                    self.stack.append(_Open(part, at, boundary))
-                    self.boundaries[boundary] = 1
-                    return first
-            self.leaf = _Open(part, at)
-            return first
+        """Reads a part's header and opens it; an enclosed letter opens its own top part, at most MAX_DEPTH deep."""
+        fields = read_fields(self.raw, at, self._limit(at))
+        if fields.problem:
+            self.problems[fields.problem] = None
+        part = _part_of(fields, parent)
+        self.parts += 1
+        if parent:
+            parent.children.append(part)
+        if len(self.stack) >= MAX_DEPTH:
+            self.problems[f"parts deeper than {MAX_DEPTH} are not read"] = None
+        elif boundary := self._boundary(part, fields.body, parent is None):
+            self.stack.append(_Open(part, fields.body, boundary))
+            self.boundaries[boundary] = self.boundaries.get(boundary, 0) + 1
+            return part
+        elif part.content_type in _LETTERS and part.encoding in _IDENTITY:
+            self.stack.append(_Open(part, fields.body))
+            self._open(fields.body, part)
+            return part
+        self.leaf = _Open(part, fields.body)
+        return part
 
     def _limit(self, at: int) -> int:
         """A header cannot go on beyond a boundary that is open."""
@@ -223,13 +209,20 @@ class _Reader:
         return self.raw[at : end if end >= 0 else len(self.raw)].rstrip()
 
     def _boundary(self, part: Part, at: int, top: bool) -> bytes:
+        """The boundary of a multipart, b"" if it is none; for the letter's top part one that was lost is found."""
         named = part.params.get("boundary", "").rstrip().encode("utf-8", "replace")
-        if not top:
-            return named
-        if named and b"--" + named in self.raw:
-            return named
-        self.problems["the boundary that is named does not occur"] = None
-        return self._guessed(at) or named
+        if part.content_type.startswith("multipart/"):
+            if not top or (named and b"--" + named in self.raw):
+                return named
+            self.problems["the boundary that is named does not occur"] = None
+            return self._guessed(at) or named
+        if top and "content-type" not in part.fields.values and self.raw.startswith(b"--", at):
+            guessed = self._guessed(at)
+            if guessed:
+                part.content_type = "multipart/mixed"
+                self.problems["a multipart letter does not say so"] = None
+            return guessed
+        return b""
 
     def _guessed(self, at: int) -> bytes:
         found = _LOOKS_LIKE_BOUNDARY.search(self.raw, at)

@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["flowed", "one_line", "paragraphs"]
+__all__ = ["flowed", "one_line", "paragraphs", "visible"]
 
 # C0, C1, DEL; soft hyphen, zero width, marks and overrides of direction, fillers, tags, halves of characters
 _UNSEEN = re.compile(

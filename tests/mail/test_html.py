@@ -105,6 +105,12 @@ def test_a_style_sheet_hides_too_but_not_for_phones_only() -> None:
     assert marked(f'{sheet}<p class="pre">a</p><p id=top>b</p><p class="wide">c</p>', "hidden") == ["a\n\nb"]
 
 
+def test_white_letters_on_what_a_style_sheet_paints_are_seen() -> None:
+    sheet = "<style>td.button{background:#336699} .plain{margin:0}</style>"
+    assert marked(f'{sheet}<td class="button"><span style="color:white">Order</span></td>', "hidden") == []
+    assert marked(f'{sheet}<td class="plain"><span style="color:white">trick</span></td>', "hidden") == ["trick"]
+
+
 QUOTATIONS = {
     "gmail": '<div class="gmail_quote"><div class="gmail_attr">On Monday:</div><blockquote>Old</blockquote></div>',
     "gmail without attribution": '<div class="gmail_quote">On Monday A wrote:<br><blockquote>Old</blockquote></div>',
