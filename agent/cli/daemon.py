@@ -7,7 +7,7 @@ from agent.cli.common import ConfigPath, load
 
 def run(config: ConfigPath = None) -> None:
     """Poll all sources for good, as a system service does."""
-    from agent import daemon  # with its scheduler: no other command waits for them to load
+    from agent.daemon import service  # with its scheduler: no other command waits for them to load
 
-    if code := daemon.run(load(config)):
+    if code := service.run(load(config)):
         raise typer.Exit(code)

@@ -18,7 +18,6 @@ from sqlalchemy import func, select
 
 from agent import reconcile as proving
 from agent.advice import advice
-from agent.asking import ask_daemon
 from agent.cli.common import (
     NO,
     PERSON,
@@ -38,6 +37,7 @@ from agent.cli.common import (
     tell,
 )
 from agent.config import Config, SourceConfig, parse_since
+from agent.daemon.asking import ask_daemon
 from agent.deliver import CrmUnreachable
 from agent.errors import Rejected
 from agent.flow import Flow, Progress, named, never_written, utc_now
@@ -202,9 +202,9 @@ def _until_delivered(flow: Flow, wanted: list[SourceConfig]) -> tuple[Done | Non
 
 def _failures(states: Mapping[str, Any], wanted: list[SourceConfig]) -> tuple[int, list[str]]:
     """The exit code and the sentences of sources that could not be read; a person's matter outweighs patience."""
-    failed = [s for source in wanted if (s := states.get(source.name)) is not None and s.last_error]
-    code = PERSON if any(s.phase == "needs a person" for s in failed) else RETRY if failed else 0
-    return code, [say("sync.source_failed", source=s.name, error=s.last_error) for s in failed]
+    failed = {source.name: s for source in wanted if (s := states.get(source.name)) is not None and s.last_error}
+    code = PERSON if any(s.phase == "needs a person" for s in failed.values()) else RETRY if failed else 0
+    return code, [say("sync.source_failed", source=name, error=s.last_error) for name, s in failed.items()]
 
 
 def _proof_is_due(flow: Flow, source: SourceConfig) -> bool:
