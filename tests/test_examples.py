@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from icalendar import Calendar
-from selectolax.lexbor import LexborHTMLParser
 
 from agent.model import MILESTONES, OBJECTION_TYPES
+from connectors.text.html import to_text
 
 COMPANY = Path(__file__).parents[1] / "examples" / "company"
 REPS = ("ellen", "timur")
@@ -48,7 +48,7 @@ def words(letter: EmailMessage) -> str:
     part = letter.get_body(("plain", "html"))
     text: str = part.get_content() if part else ""
     if part is not None and part.get_content_subtype() == "html":
-        text = LexborHTMLParser(text).text(separator="\n")
+        text = to_text(text)[0]
     return " ".join(text.split())
 
 

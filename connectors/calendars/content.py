@@ -6,7 +6,8 @@ from hashlib import sha256
 from typing import NamedTuple
 
 import msgspec
-from charset_normalizer import from_bytes
+
+from connectors.text.charsets import guess
 
 _LINE = re.compile(r'([A-Za-z0-9-]++)((?:;[^";:]*+(?:"[^"]*+"[^";:]*+)*+)*+):(.*)', re.DOTALL)
 _BARE = re.compile(r"([A-Za-z0-9-]++)[^:]*+:(.*)", re.DOTALL)
@@ -14,7 +15,6 @@ _PARAM = re.compile(r';([^=;:"]++)=((?:"[^"]*+"|[^";:])*+)')
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _CARET = re.compile(r"\^([n'^])")
 _SAMPLE = 16_384  # bytes from which the encoding of a file that is not UTF-8 is told
-_LEGACY = ["cp1251", "koi8_r", "cp1252", "iso8859_2", "cp1250"]  # what old exports are written in
 
 
 class Line(NamedTuple):
@@ -113,7 +113,7 @@ def _decode(text: bytes) -> tuple[list[str], list[str]]:
     except UnicodeDecodeError:
         lines = text.split(b"\n")
     odd = [line for line in lines if not _is_utf8(line)]
-    encoding = _guess(b"\n".join(odd)[:_SAMPLE])
+    encoding = guess(b"\n".join(odd)[:_SAMPLE]).codec
     decoded = [line.decode() if _is_utf8(line) else line.decode(encoding, "replace") for line in lines]
     return decoded, [f"{len(odd)} lines are not UTF-8: read as {encoding}"]
 
@@ -124,11 +124,6 @@ def _is_utf8(line: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _guess(sample: bytes) -> str:
-    best = from_bytes(sample, cp_isolation=_LEGACY).best()
-    return best.encoding if best else "cp1251"
 
 
 class _Reader:

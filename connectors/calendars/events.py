@@ -6,17 +6,16 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 import msgspec
-from selectolax.lexbor import LexborHTMLParser
 
 from agent.model import Answered, Attendee, Meeting
 from connectors.calendars import content
 from connectors.calendars.content import Line
 from connectors.calendars.zones import FIRST_YEAR, LAST_YEAR, UTC_ZONE, Zone, by_name
+from connectors.text.html import to_text
 
 MAX_TITLE = 500
 MAX_TEXT = 20_000
 MAX_HTML = 100_000
-MAX_TAGS = 5_000  # an HTML reader takes quadratic time over formatting that is nested without end
 MAX_ATTENDEES = 500
 MAX_RULES = 4
 MAX_DATES = 1_000  # of one RDATE or EXDATE list
@@ -30,8 +29,6 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\u
 _TAG = re.compile(
     r"<(?:html|body|p|br|div|a|span|ul|ol|li|b|i|u|table|strong|em|h[1-6])(?:\s[^<>]*+)?/?>", re.IGNORECASE
 )
-_BREAK = re.compile(r"<(?=(?:br|li|tr|/?(?:p|div|ul|ol|table|h[1-6]))\b)", re.IGNORECASE)
-_ANY_TAG = re.compile(r"<[^<>]*+>")
 _ADDRESS = re.compile(r"[^\s@<>\"]{1,200}@[^\s@<>\"]{1,250}")
 _ANSWERS: dict[str, Answered] = {
     "ACCEPTED": "accepted",
@@ -163,11 +160,9 @@ def start_text(block: content.Block) -> str:
 
 
 def _visible(html: str) -> str:
-    if html.count("<") > MAX_TAGS:
-        return _ANY_TAG.sub("", html)
-    tree = LexborHTMLParser(_BREAK.sub("\n<", html))
-    tree.strip_tags(["script", "style", "head", "title"])
-    return tree.body.text(separator="") if tree.body else ""
+    text, cuts = to_text(html)
+    places = [0, *(place for cut in cuts if cut.kind == "hidden" for place in (cut.start, cut.end)), len(text)]
+    return "".join(text[start:end] for start, end in zip(places[::2], places[1::2], strict=True))
 
 
 class _Reader:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from agent.model import Address
 from connectors.mail.encoded import decoded
-from connectors.mail.text import one_line
+from connectors.text.plain import one_line
 
 __all__ = ["LIMIT", "Mailboxes", "mailboxes"]
 

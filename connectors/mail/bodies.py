@@ -11,12 +11,12 @@ import re
 from typing import NamedTuple
 
 from agent.model import Attachment, Cut
-from connectors.mail import html
-from connectors.mail.charsets import decode
 from connectors.mail.encoded import file_name, text_of
 from connectors.mail.fields import Fields, read_fields
 from connectors.mail.parts import Part, content_of, read_parts, uudecoded
-from connectors.mail.text import flowed, one_line, paragraphs, visible
+from connectors.text import html
+from connectors.text.charsets import decode
+from connectors.text.plain import flowed, one_line, paragraphs, visible
 
 __all__ = ["Bodies", "read_bodies"]
 

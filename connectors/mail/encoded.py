@@ -6,8 +6,8 @@ from itertools import groupby
 from operator import itemgetter
 from urllib.parse import unquote_to_bytes
 
-from connectors.mail.charsets import decode
-from connectors.mail.text import one_line
+from connectors.text.charsets import decode
+from connectors.text.plain import one_line
 
 __all__ = ["decoded", "file_name", "parameters", "raw_text", "text_of"]
 

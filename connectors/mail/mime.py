@@ -18,7 +18,7 @@ from connectors.mail.dates import EPOCH, moment
 from connectors.mail.encoded import raw_text, text_of
 from connectors.mail.fields import Fields
 from connectors.mail.parts import Part, read_parts
-from connectors.mail.text import one_line
+from connectors.text.plain import one_line
 
 __all__ = ["UNSURE_SENDER", "message_key", "parse"]
 

@@ -178,7 +178,7 @@ def test_an_html_description_is_reduced_to_what_a_reader_sees() -> None:
         "DTSTART:20260702T100000Z",
         "DESCRIPTION:<p>Price: <b>12</b>0 &euro\\;</p><ul><li>one</li><li>two</li></ul><script>x()</script>",
     )
-    assert meeting.description == "Price: 120 €\n\none\ntwo"
+    assert meeting.description == "Price: 120 €\n\n- one\n- two"
 
 
 def test_a_letter_that_is_folded_in_its_middle_is_whole_again() -> None:

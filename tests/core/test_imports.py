@@ -22,6 +22,7 @@ PARSERS = {
     "connectors.calendars.ical",
 }  # bytes -> record; pure
 SHARED = {"connectors", "connectors.base", "connectors.secrets", "connectors.domains"}
+TEXT = "connectors.text"  # bytes and markup to plain text; pure
 
 
 @cache
@@ -87,7 +88,7 @@ def test_a_connector_of_one_kind_knows_none_of_another() -> None:
     for kind in ("mail", "calendars", "crm"):
         for name in inside(f"connectors.{kind}"):
             others = {one for one in ours(name) if one.startswith("connectors.") and one not in SHARED}
-            assert all(belongs(one, f"connectors.{kind}") for one in others), name
+            assert all(belongs(one, f"connectors.{kind}", TEXT) for one in others), name
 
 
 @pytest.mark.parametrize("name", sorted(PURE))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connectors.mail.charsets import codec_of, decode, guess
+from connectors.text.charsets import codec_of, decode, guess
 
 SHORT = [
     "Да, согласны",

@@ -5,7 +5,7 @@ import pytest
 from connectors.mail.addresses import mailboxes
 from connectors.mail.dates import moment
 from connectors.mail.encoded import decoded, file_name, parameters
-from connectors.mail.text import flowed, one_line, paragraphs
+from connectors.text.plain import flowed, one_line, paragraphs
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agent.model import Message
 from connectors.mail.authentication import judge, parse_authentication_results
-from connectors.mail.html import to_text
+from connectors.text.html import to_text
 from connectors.mail.mime import parse
 from tests.mail.hostile import HOSTILE, Letter
 

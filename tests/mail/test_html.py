@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from connectors.mail.html import to_text
+from connectors.text.html import to_text
 
 
 def text_of(source: str) -> str:

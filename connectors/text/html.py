@@ -10,8 +10,8 @@ import re
 from html import unescape
 
 from agent.model import Cut, CutKind
-from connectors.mail.html_roles import Colour, Role, read_sheet, role_of
-from connectors.mail.text import visible
+from connectors.text.html_roles import Colour, Role, read_sheet, role_of
+from connectors.text.plain import visible
 
 __all__ = ["LIMIT", "charset_of", "to_text"]
 

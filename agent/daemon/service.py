@@ -24,15 +24,15 @@ import structlog
 from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 
-from agent import logs
-from agent.clerk import Clerk, LeaseLost
 from agent.config import Config
-from agent.crm_turn import CrmTurn
+from agent.daemon import logs
+from agent.daemon.clerk import Clerk, LeaseLost
+from agent.daemon.crm_turn import CrmTurn
+from agent.daemon.polling import Polls
+from agent.daemon.pulse import MAIN, Pulse
+from agent.daemon.systemd import Notifier
 from agent.errors import DealscribeError, NeedsHuman
 from agent.flow import Flow, Progress, open_crm, utc_now
-from agent.polling import Polls
-from agent.pulse import MAIN, Pulse
-from agent.service import Notifier
 from agent.store import Store, histories, outbox, sources
 from agent.sync import digest
 from agent.texts import say

@@ -22,24 +22,24 @@ import pytest
 
 from agent import config as configuration
 from agent import importing
-from agent.asking import ask_daemon
-from agent.clerk import Clerk, LeaseLost
-from agent.crm_turn import FIRST_REST, LONGEST_REST, CrmTurn
+from agent.daemon.asking import ask_daemon
+from agent.daemon.clerk import Clerk, LeaseLost
+from agent.daemon.crm_turn import FIRST_REST, LONGEST_REST, CrmTurn
+from agent.daemon.polling import Poller, Polls
+from agent.daemon.pulse import HOPELESS, MAIN, MAIN_LIMIT, POLL_LIMIT, Pulse
+from agent.daemon.systemd import Notifier
 from agent.exporting import export
 from agent.flow import Flow, Progress, open_crm, utc_now
 from agent.model import Change
-from agent.polling import Poller, Polls
-from agent.pulse import HOPELESS, MAIN, MAIN_LIMIT, POLL_LIMIT, Pulse
-from agent.service import Notifier
 from agent.store import Store, histories, outbox, sources
 from agent.sync import digest
 from agent.workers import InProcess
 from connectors.base import Scope
 from connectors.crm.memory import MemoryCrm, MemoryCrmOptions
 from connectors.mail.memory import MemoryMailbox, MemoryOptions
-from tests.test_service import Listener
+from tests.daemon.test_systemd import Listener
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 HEAD = (
     '[organization]\ndomains = ["ours.example"]\nauthserv_ids = ["mx.ours.example"]\n[store]\nurl = "sqlite:///d.db"\n'
 )

@@ -22,7 +22,7 @@ LONGEST_VALUE = 80
 FRAMES = 12  # the innermost places of a traceback
 CAUSES = 5
 MASK = "[address]"
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 Event = MutableMapping[str, Any]
 

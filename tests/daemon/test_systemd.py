@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.service import Notifier
+from agent.daemon.systemd import Notifier
 
 
 class Listener:

@@ -18,10 +18,10 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from agent import reconcile
 from agent.collect import LONGEST_PAUSE, collect, note_failure
 from agent.config import SourceConfig
+from agent.daemon.logs import place_of
+from agent.daemon.pulse import Pulse
 from agent.errors import NeedsHuman, Retry
 from agent.flow import Flow
-from agent.logs import place_of
-from agent.pulse import Pulse
 from agent.store import sources
 
 THREADS = 16  # polls at the same time; they wait for servers most of the time

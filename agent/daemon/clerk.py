@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import structlog
 
+from agent.daemon.polling import Polls
+from agent.daemon.pulse import POLL_LIMIT, Pulse
+from agent.daemon.systemd import Notifier
 from agent.errors import DealscribeError
 from agent.flow import utc_now
-from agent.polling import Polls
-from agent.pulse import POLL_LIMIT, Pulse
-from agent.service import Notifier
 from agent.store import Store, sources
 
 EVERY = 1.0  # seconds between two looks at the requests

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import structlog
 
-from agent import logs
+from agent.daemon import logs
 from agent.errors import Retry
 
 ADDRESS = "vera.lind@client.example"
@@ -107,7 +107,7 @@ def test_a_traceback_tells_types_and_places_and_nothing_that_a_letter_said(log: 
         structlog.get_logger().error("a defect ended a poll", source="anna", error=error)
     (line,) = log.lines()
     assert line["exception"] == ["KeyError", "ValueError"]
-    assert line["traceback"][-1].startswith("tests/test_logs.py:")
+    assert line["traceback"][-1].startswith("tests/daemon/test_logs.py:")
     assert line["traceback"][-1].endswith(" parse")
     assert "bakery" not in log.text
     assert "vera" not in log.text
@@ -118,7 +118,7 @@ def test_a_defect_is_noted_by_its_type_and_place() -> None:
         logs.masked(None)  # type: ignore[arg-type]
     except AttributeError as error:
         place = logs.place_of(error)
-    assert place.startswith("AttributeError in agent/logs.py:")
+    assert place.startswith("AttributeError in agent/daemon/logs.py:")
     assert logs.place_of(Retry("never raised")) == "Retry in ?"
 
 
@@ -134,7 +134,7 @@ def test_a_library_warns_without_what_was_filled_in(log: Log, name: str) -> None
     assert (first["library"], first["level"]) == (name, "warning")
     assert first["template"] == "Odd answer for %s: %s"
     assert second["template"] == "[left out]"
-    assert first["at"].startswith("tests/test_logs.py")
+    assert first["at"].startswith("tests/daemon/test_logs.py")
     assert "bakery" not in log.text
     assert "vera" not in log.text
 
