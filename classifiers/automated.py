@@ -19,7 +19,7 @@ __all__ = ["absent_until", "automated", "bounced_address", "is_business", "maili
 Automated = Literal["", "auto_reply", "bounce", "calendar_notification", "newsletter", "notice"]
 
 _READ = 8000  # characters; machines come to the point
-_HEAD, _TAIL = 2_500, 1_200  # characters in which a machine says what it is
+_HEAD, _TAIL = 1_600, 800  # characters in which a machine says what it is
 _ADDRESS = re.compile(r"[\w.+=-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
 _FINAL_RECIPIENT = re.compile(r"(?:final|original)-recipient:\s{0,9}rfc822;\s{0,9}<?([^\s<>;]{3,254})", re.IGNORECASE)
 _ENHANCED_STATUS = re.compile(r"(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])")
