@@ -34,7 +34,7 @@ def _print_status(found: Status) -> None:
     rows = []
     for s in found.sources:
         done = f"{s.done}/{s.total}" if s.total is not None else str(s.done)
-        rows.append((s.name, s.phase, done, _ago(s.last_success, now), _ago(s.last_proof, now)))
+        rows.append((s.name, word("phase", s.phase), done, _ago(s.last_success, now), _ago(s.last_proof, now)))
     tell_table(heads, rows, texts=2)
     for s in found.sources:
         if s.next_try is not None:
