@@ -14,6 +14,7 @@ from agent.store.tables import ledger as ledger_table
 from agent.texts import say, span
 
 POLL_AGE = timedelta(minutes=15)  # or three polls, whichever is longer
+MOST = 5  # refused changes that are named, and of each what waits for it
 PROOF_AGE = timedelta(hours=26)  # it is made daily
 
 
@@ -52,6 +53,7 @@ def look(tx: Connection, config: Config, now: datetime) -> Status:
         problems.append(say("status.quarantined", count=lost))
     if refused := counts.get("rejected", 0):
         problems.append(say("status.rejected", count=refused))
+        problems += [_refused(one) for one in outbox.refused(tx, MOST)]
     return Status(
         green=not problems,
         problems=tuple(problems),
@@ -64,6 +66,13 @@ def look(tx: Connection, config: Config, now: datetime) -> Status:
             "rejected": refused,
         },
     )
+
+
+def _refused(one: outbox.Refused) -> str:
+    if not one.waiting:
+        return say("status.refused", key=one.key, error=one.error)
+    keys = ", ".join(one.waiting[:MOST]) + (" ..." if len(one.waiting) > MOST else "")
+    return say("status.refused_waiting", key=one.key, error=one.error, count=len(one.waiting), keys=keys)
 
 
 def _source(config: SourceConfig, state: object, now: datetime) -> SourceStatus:

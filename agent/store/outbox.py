@@ -1,5 +1,6 @@
 """The outbox's room: changes that wait for the CRM, those whose outcome is unknown, and those that are written."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -122,6 +123,38 @@ def later(tx: Connection, key: str, when: datetime, error: str, *, unknown: bool
 
 def rejected(tx: Connection, key: str, error: str) -> None:
     tx.execute(update(outbox).where(outbox.c.key == key).values(state="rejected", error=error, next_try=None))
+
+
+class Refused(NamedTuple):
+    """A change that the CRM does not take, and the changes that wait for it."""
+
+    key: str
+    error: str
+    waiting: tuple[str, ...]
+
+
+def refused(tx: Connection, limit: int) -> list[Refused]:
+    """The latest refused changes, each with what depends on it, directly or through others."""
+    query = select(outbox.c.key, outbox.c.error).where(outbox.c.state == "rejected").order_by(outbox.c.seq.desc())
+    rows = list(tx.execute(query.limit(limit)))
+    if not rows:
+        return []
+    needed_by: dict[str, list[str]] = defaultdict(list)
+    for row in tx.execute(select(outbox.c.key, outbox.c.needs).where(outbox.c.state.in_(("pending", "sending")))):
+        for needed in row.needs:
+            needed_by[needed].append(row.key)
+    return [Refused(row.key, row.error or "", _dependents(row.key, needed_by)) for row in rows]
+
+
+def _dependents(key: str, needed_by: Mapping[str, list[str]]) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    todo = [key]
+    while todo:
+        for other in needed_by.get(todo.pop(), ()):
+            if other not in found:
+                found[other] = None
+                todo.append(other)
+    return tuple(found)
 
 
 def next_try(tx: Connection) -> datetime | None:

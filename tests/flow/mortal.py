@@ -53,6 +53,10 @@ class MortalStore(Store):
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
+        if self._current is not None:  # inside one
+            with super().transaction() as tx:
+                yield tx
+            return
         self._fate.moment()
         with super().transaction() as tx:
             yield tx
@@ -146,8 +150,8 @@ class MortalWorkers(InProcess):
             return super().run(function, items, *args)
 
 
-def survives(fate: Fate, moments: int, run: Callable[[], object]) -> bool:
-    """Run with so many moments to live; did it live through it?"""
+def survives(fate: Fate, moments: int | None, run: Callable[[], object]) -> bool:
+    """Run with so many moments to live, None: without an end; did it live through it?"""
     fate.left = moments
     try:
         run()

@@ -19,7 +19,7 @@ from tests.flow.conftest import Founder
 from tests.flow.story import Post, story
 
 QUICK = settings(
-    max_examples=20, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 
 
