@@ -17,6 +17,7 @@ from rich.progress import Progress as Bars
 from sqlalchemy import func, select
 
 from agent import reconcile as proving
+from agent import reports
 from agent.advice import advice
 from agent.cli.common import (
     NO,
@@ -41,6 +42,7 @@ from agent.daemon.asking import ask_daemon
 from agent.deliver import CrmUnreachable
 from agent.errors import Rejected
 from agent.flow import Flow, Progress, named, never_written, utc_now
+from agent.model import StageMove
 from agent.store import Store, outbox, sources
 from agent.store.copies import throwaway_copy
 from agent.store.tables import outbox as outbox_table
@@ -93,6 +95,7 @@ class Ended(NamedTuple):
     written: int | None = None
     advice: Sequence[str] = ()
     changes: Sequence[dict[str, Any]] | None = None  # of a dry run: what would be written
+    proposed: Sequence[dict[str, Any]] | None = None  # ... and what a person would be asked
 
 
 def _tell(ended: Ended, as_json: bool) -> None:
@@ -104,6 +107,9 @@ def _tell(ended: Ended, as_json: bool) -> None:
     if ended.changes is not None:
         tell(say("sync.would_write", count=len(ended.changes)))
         for change in ended.changes:
+            tell(_in_words(change), indent=2)
+        tell(say("sync.would_propose", count=len(ended.proposed or ())))
+        for change in ended.proposed or ():
             tell(_in_words(change), indent=2)
     elif ended.collected is not None:
         tell(say("sync.collected", count=ended.collected, written=ended.written))
@@ -229,9 +235,18 @@ def _dry_run(config: Config, store: Store, wanted: list[SourceConfig], watch: Wa
                 code, problems = _failures(sources.states(tx), wanted)
                 query = select(outbox_table).where(outbox_table.c.seq > before).order_by(outbox_table.c.seq)
                 changes = [{"key": row.key, "kind": row.kind, "body": row.body} for row in tx.execute(query)]
+                proposed = {move.key: move for move in reports.load(tx).proposed}
         finally:
             copy.close()
-    return Ended(code, problems, changes=changes)
+    with store.reading() as tx:
+        standing = {move.key for move in reports.load(tx).proposed}
+    new = [_as_change(move) for key, move in proposed.items() if key not in standing]
+    return Ended(code, problems, changes=changes, proposed=new)
+
+
+def _as_change(move: StageMove) -> dict[str, Any]:
+    body = {"deal_id": move.deal_id, "stage": move.stage, "at": move.date.isoformat(), "quote": move.quote}
+    return {"key": move.key, "kind": "move_stage", "body": body | {"why": move.why, "evidence": move.evidence}}
 
 
 def reconcile(

@@ -57,14 +57,18 @@ def test_a_dry_run_says_what_would_be_written_and_changes_nothing(company: Path,
     assert dry.code == 0, dry.err
     (told,) = dry.rows
     kinds = Counter(change["kind"] for change in told["changes"])
+    assert {"deal_id": "d-01", "stage": "won"}.items() <= told["proposed"][0]["body"].items()
     assert kinds["log_activity"] == sum(r["outcome"] == "logged" for r in _activities(company))
     assert ask(tmp_path, "export").out == before
     assert ask(tmp_path, "status").code == 1, "nothing has been polled"
 
 
-def test_a_dry_run_in_words_names_day_deal_and_subject(company: Path) -> None:
+def test_a_dry_run_after_a_sync_has_nothing_to_write_and_to_propose(company: Path) -> None:
     ran = ask(company, "sync", "--dry-run", "--quiet")
-    assert (ran.code, ran.out) == (0, "Changes that would be written: 0.\n")
+    assert (ran.code, ran.out) == (
+        0,
+        "Changes that would be written: 0.\nMoves that would be proposed to a person: 0.\n",
+    )
 
 
 def _activities(company: Path) -> list[Row]:
