@@ -14,7 +14,7 @@ from agent.store.tables import ledger as ledger_table
 from agent.texts import say, span
 
 POLL_AGE = timedelta(minutes=15)  # or three polls, whichever is longer
-MOST = 5  # refused changes that are named, and of each what waits for it
+MOST = 5  # unread items and refused changes that are named, and of each what waits for it
 PROOF_AGE = timedelta(hours=26)  # it is made daily
 
 
@@ -49,8 +49,9 @@ def look(tx: Connection, config: Config, now: datetime) -> Status:
     rows = tuple(_source(s, states.get(s.name), now) for s in config.sources)
     counts = outbox.counts(tx)
     problems = [p for row in rows for p in row.problems]
-    if lost := len(ledger.quarantined(tx)):
-        problems.append(say("status.quarantined", count=lost))
+    if lost := ledger.quarantined(tx):
+        problems.append(say("status.quarantined", count=len(lost)))
+        problems += [say("status.unread", source=r.source, item=r.ref, reason=r.reason) for r in lost[:MOST]]
     if refused := counts.get("rejected", 0):
         problems.append(say("status.rejected", count=refused))
         problems += [_refused(one) for one in outbox.refused(tx, MOST)]
