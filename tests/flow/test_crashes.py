@@ -1,7 +1,10 @@
 """Whatever dies when, and whatever the CRM answers: every letter is in the CRM once, and nothing is written twice."""
 
 from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
 from functools import cache
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,12 +17,12 @@ from agent.collect import collect
 from agent.deliver import deliver
 from agent.errors import Retry
 from agent.flow import Flow, open_crm
-from agent.store.tables import crm_activity, outbox
+from agent.store.tables import crm_activity, outbox, reading
 from agent.sync import digest, pull
 from connectors.crm.memory import Failure
-from tests.flow.company import MEMORY, CompanyWorld, fill, in_batches
+from tests.flow.company import MEMORY, OLEG, START, VERA, CompanyWorld, fill, in_batches, letter
 from tests.flow.mortal import FATE, MortalCrm, MortalStore, MortalWorkers, survives
-from tests.flow.story import story
+from tests.flow.story import Post, story
 
 Death = tuple[str, int]
 STEPS = ("pull", "collect anna", "collect boris", "digest", "deliver")
@@ -28,7 +31,7 @@ DEATHS = st.lists(
 )  # in which step, at which moment
 FAILURES: st.SearchStrategy[list[Failure]] = st.lists(st.sampled_from(["busy", "broken", "lost"]), max_size=8)
 QUICK = settings(
-    max_examples=30, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 
 
@@ -38,8 +41,8 @@ def _mortal_mailboxes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.collect.STORED_TOGETHER", 3)
 
 
-def mortal_world(folder: Path, *, hosted: bool) -> CompanyWorld:
-    """The story, to be read in batches of three by parts that may die."""
+def mortal_world(folder: Path, *, hosted: bool, posts: Sequence[Post] | None = None) -> CompanyWorld:
+    """The story, or other letters, to be read in batches of three by parts that may die."""
     world = CompanyWorld(folder, hosted=hosted)
     world.config = in_batches(world.config, 3, "mortal")
     world.store.close()
@@ -48,7 +51,7 @@ def mortal_world(folder: Path, *, hosted: bool) -> CompanyWorld:
         world.import_crm()
     else:
         fill(world.hosted)
-    for post in story():
+    for post in story() if posts is None else posts:
         post.arrive(world)
     return world
 
@@ -117,6 +120,29 @@ def test_the_story_is_long_enough_to_die_in(tmp_path: Path, hosted: bool) -> Non
     assert {row["type"] for row in world.rows("objection")} >= {"price"}
     assert world.stages() != []
     world.store.close()
+
+
+@pytest.mark.parametrize("hosted", [False, True])
+def test_a_death_at_any_moment_of_any_step_loses_nothing_and_doubles_nothing(hosted: bool) -> None:
+    """Each run has a new letter to bring all the way, and dies one moment later than the run before it."""
+    with TemporaryDirectory(dir=MEMORY) as folder:
+        world = mortal_world(Path(folder), hosted=hosted, posts=())
+        for number, (step, moment) in enumerate(product(STEPS, range(24))):
+            sender, rep = (VERA, "anna") if number % 2 else (OLEG, "boris")
+            text = f"When do you deliver number {number}?"
+            at = START + timedelta(minutes=number)
+            world.receive(rep, letter(sender, f"{rep}@ours.example", f"Order {number}", text, at=at))
+            run_once(world, step, moment)
+            world.clock.turn(5)
+        run_to_the_end(world)
+        logged = {row["key"] for row in world.rows("message") if row["outcome"] == "logged"}
+        assert len(logged) == 24 * len(STEPS)
+        assert len(world.table(reading)) == len(logged)
+        if hosted:
+            assert_each_change_once(world)
+        else:
+            assert {row.key for row in world.table(crm_activity) if not row.removed} == logged
+        world.store.close()
 
 
 @QUICK
