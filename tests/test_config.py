@@ -265,7 +265,7 @@ def test_the_file_is_looked_for_in_the_usual_places(tmp_path: Path, monkeypatch:
 
 def test_without_a_file_all_places_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match="dealscribe init") as caught:
+    with pytest.raises(ConfigError, match="write one") as caught:
         load(None, {"HOME": str(tmp_path)})
     assert str(tmp_path / ".config/dealscribe/config.toml") in caught.value.problems[0]
     assert "/etc/dealscribe/config.toml" in caught.value.problems[0]

@@ -22,7 +22,7 @@ def find(path: Path | None, env: Mapping[str, str]) -> Path:
             return place
     looked = ", ".join(str(p) for p in usual)
     raise ConfigError(
-        [f"there is no config.toml in any of {looked}; make one with `dealscribe init` or name it with --config"]
+        [f"there is no config.toml in any of {looked}; write one (the project's own is a manual) or use --config"]
     )
 
 

@@ -50,7 +50,7 @@ class GmailOptions(base.Options):
     """`kind = "gmail"` in config.toml."""
 
     user: str  # the address of the mailbox
-    credentials: Secret  # JSON: client_id, client_secret, refresh_token, token_uri; `dealscribe connect` makes it
+    credentials: Secret  # JSON: client_id, client_secret, refresh_token, token_uri
     labels: tuple[str, ...] = ()  # only letters with one of these labels; empty means all
     endpoint: str = ""  # a proxy's address in place of Google's
 
@@ -360,7 +360,7 @@ class GmailMailbox:
         except RefreshError as error:
             if error.retryable:
                 raise Retry(f"Google gives no token at the moment for {self._options.user}") from None
-            why = f"Google refuses the grant of {self._options.user}: run `dealscribe connect {self.name}` again"
+            why = f"Google refuses the grant of {self._options.user}: store a new refresh token for gmail.readonly"
             raise NeedsHuman(why) from None
         except (GoogleAuthError, httplib2.HttpLib2Error, http.client.HTTPException, OSError, ValueError) as error:
             raise Retry(f"Gmail cannot be reached: {type(error).__name__}: {error}") from None

@@ -450,7 +450,7 @@ def test_a_position_that_is_not_gmails_asks_for_a_new_list(opened: Opened, curso
 
 def test_a_withdrawn_grant_needs_a_human_and_shows_no_secret(gmail: GmailServer, opened: Opened) -> None:
     opened.store(json.dumps(json.loads(gmail.credentials) | {"refresh_token": "withdrawn-token"}))
-    with pytest.raises(NeedsHuman, match="connect anna") as caught:
+    with pytest.raises(NeedsHuman, match="new refresh token") as caught:
         list(opened().fetch(None))
     assert "withdrawn-token" not in "".join(traceback.format_exception(caught.value))
 
