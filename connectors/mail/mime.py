@@ -52,7 +52,7 @@ def parse(
 ) -> Message:
     """The letter in `raw`. `size` and `attachments` are for letters of which the source fetched only a part."""
     whole = len(raw) if size is None else size
-    tree = read_parts(_with_plain_newlines(raw))
+    tree = read_parts(raw)
     bodies = read_bodies(tree.root)
     head = _Head(tree.root)
     problems = {**tree.problems, **bodies.problems}
@@ -111,15 +111,6 @@ def message_key(
     else:
         parts = ["no id", sender.lower(), second, ",".join(to), subject, str(size)]
     return "m:" + hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:40]
-
-
-def _with_plain_newlines(raw: bytes) -> bytes:
-    """LF only; a hash of a file must not depend on whether IMAP or a Maildir gave it."""
-    if b"\r" not in raw:
-        return raw
-    if b"\n" not in raw:
-        return raw.replace(b"\r", b"\n")
-    return raw.replace(b"\r\r\n", b"\r\n").replace(b"\r\n", b"\n")
 
 
 def _date(written: datetime | None, received: datetime | None) -> tuple[datetime, str]:

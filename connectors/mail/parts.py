@@ -6,15 +6,20 @@ and number of parts are capped, and nothing recurses over what a sender can nest
 
 import binascii
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from connectors.mail.encoded import file_name, parameters, raw_text
-from connectors.mail.fields import Fields, read_fields
+from connectors.mail.fields import BLANK_LINE, BLOCK, Fields, gathered, plain_newlines, read_fields
 
 __all__ = ["Part", "Tree", "content_of", "read_parts"]
 
 MAX_PARTS = 500
 MAX_DEPTH = 50
+_SHORT = 300  # bytes of a header that is remembered
 _LOOKS_LIKE_BOUNDARY = re.compile(
     rb"^--([^\s-][^\n]{0,99})\n(?:Content|MIME)-[A-Za-z-]+:", re.MULTILINE | re.IGNORECASE
 )
@@ -30,12 +35,17 @@ class Part:
 
     fields: Fields
     content_type: str
-    params: dict[str, str]
+    params: Mapping[str, str]
     disposition: str = ""
     name: str = ""  # of its file
     encoding: str = ""
-    body: bytes = b""  # as it stands, still encoded
+    raw: bytes = b""  # its body as it stands, still encoded, with the newlines it came with
     children: list["Part"] = field(default_factory=list)
+
+    @property
+    def body(self) -> bytes:
+        """Still encoded, its newlines LF."""
+        return plain_newlines(self.raw)
 
 
 @dataclass(slots=True)
@@ -56,14 +66,14 @@ class _Open:
 
 
 def read_parts(raw: bytes) -> Tree:
-    """The parts of a letter whose newlines are LF."""
-    return _Reader(raw).read()
+    """The parts of a letter, whatever its newlines are."""
+    return _Reader(raw if b"\n" in raw else raw.replace(b"\r", b"\n")).read()
 
 
 def content_of(part: Part) -> bytes:
     """The decoded bytes of a part; what is broken in them is left out."""
     if part.encoding == "base64":
-        return _base64(part.body)
+        return _base64(part.raw)
     if part.encoding == "quoted-printable":
         body = part.body
         if b"= \n" in body or b"=\t\n" in body:
@@ -92,7 +102,12 @@ def uudecoded(lines: list[bytes]) -> bytes:
 
 
 def _base64(body: bytes) -> bytes:
-    """Base64 with junk in it, without padding, with padding in the middle, with a scanner's footer below."""
+    """Base64 as it should be; or with junk in it, without padding, with padding inside, with a scanner's footer."""
+    end = body.find(b"=")
+    if b" " not in body and (end < 0 or not body[end:].strip(b"=\r\n")):
+        with suppress(binascii.Error):
+            return binascii.a2b_base64(body)
+    body = plain_newlines(body)
     head, gap, below = body.strip().partition(b"\n\n")
     if gap and b" " in below:
         body = head
@@ -158,7 +173,7 @@ class _Reader:
     def _close(self, depth: int, at: int) -> None:
         """Ends the leaf, and all that is open from `depth` on."""
         if self.leaf:
-            self.leaf.part.body = self.raw[self.leaf.start : max(at, self.leaf.start)]
+            self.leaf.part.raw = self._between(self.leaf.start, at)
             self.leaf = None
         while len(self.stack) > depth:
             done = self.stack.pop()
@@ -167,36 +182,52 @@ class _Reader:
                 if not self.boundaries[done.boundary]:
                     del self.boundaries[done.boundary]
             if not done.boundary or not done.part.children:  # an enclosed letter; a multipart that has no parts
-                done.part.body = self.raw[done.start : max(at, done.start)]
+                done.part.raw = self._between(done.start, at)
+
+    def _between(self, start: int, end: int) -> bytes:
+        """The lines of a body; the newline at `end` is no longer its own."""
+        if end < len(self.raw):
+            line = self.raw[max(start, end - 2) : end]
+            end -= len(line) - len(line.rstrip(b"\r"))
+        return self.raw[start : max(start, end)]
 
     def _open(self, at: int, parent: Part | None) -> Part:
         """Reads a part's header and opens it; an enclosed letter opens its own top part, at most MAX_DEPTH deep."""
-        fields = read_fields(self.raw, at, self._limit(at))
-        if fields.problem:
-            self.problems[fields.problem] = None
-        part = _part_of(fields, parent)
+        digest = parent is not None and parent.content_type == "multipart/digest"
+        part, body = self._read_header(at, digest)
         self.parts += 1
         if parent:
             parent.children.append(part)
         if len(self.stack) >= MAX_DEPTH:
             self.problems[f"parts deeper than {MAX_DEPTH} are not read"] = None
-        elif boundary := self._boundary(part, fields.body, parent is None):
-            self.stack.append(_Open(part, fields.body, boundary))
+        elif boundary := self._boundary(part, body, parent is None):
+            self.stack.append(_Open(part, body, boundary))
             self.boundaries[boundary] = self.boundaries.get(boundary, 0) + 1
             return part
         elif part.content_type in _LETTERS and part.encoding in _IDENTITY:
-            self.stack.append(_Open(part, fields.body))
-            self._open(fields.body, part)
+            self.stack.append(_Open(part, body))
+            self._open(body, part)
             return part
-        self.leaf = _Open(part, fields.body)
+        self.leaf = _Open(part, body)
         return part
 
-    def _limit(self, at: int) -> int:
-        """A header cannot go on beyond a boundary that is open."""
+    def _read_header(self, at: int, digest: bool) -> tuple[Part, int]:
+        """The part whose header begins here, without its body, and where that begins."""
+        blank = BLANK_LINE.search(self.raw, at, at + BLOCK)
+        limit = self._limit(at, blank.start() if blank else min(len(self.raw), at + BLOCK))
+        if blank and blank.end() - at <= _SHORT and limit == len(self.raw):
+            header = _header(self.raw[at : blank.start()], digest)
+            if header:
+                return header.part(), blank.end()
+        fields = read_fields(self.raw, at, limit)
+        if fields.problem:
+            self.problems[fields.problem] = None
+        return _described(fields, digest).part(), fields.body
+
+    def _limit(self, at: int, end: int) -> int:
+        """A header, which ends at `end`, cannot go on beyond a boundary that is open."""
         if self.raw.startswith(b"--", at) and self._known(self._line(at + 2)):
             return at
-        blank = self.raw.find(b"\n\n", at, at + (1 << 20))
-        end = blank if blank >= 0 else min(len(self.raw), at + (1 << 20))
         mark = self.raw.find(b"\n--", at, end)
         while mark >= 0 and self.boundaries:
             if self._known(self._line(mark + 3)):
@@ -225,20 +256,41 @@ class _Reader:
         return b""
 
     def _guessed(self, at: int) -> bytes:
-        found = _LOOKS_LIKE_BOUNDARY.search(self.raw, at)
+        before = max(at - 1, 0)
+        found = _LOOKS_LIKE_BOUNDARY.search(plain_newlines(self.raw[before:]), at - before)
         return found[1].rstrip() if found else b""
 
 
-def _part_of(fields: Fields, parent: Part | None) -> Part:
-    digest = parent is not None and parent.content_type == "multipart/digest"
+class _Header(NamedTuple):
+    """What a part's header says of it."""
+
+    fields: Fields
+    content_type: str
+    params: Mapping[str, str]
+    disposition: str
+    name: str
+    encoding: str
+
+    def part(self) -> Part:
+        return Part(*self)
+
+
+@lru_cache(maxsize=512)
+def _header(block: bytes, digest: bool) -> _Header | None:
+    """Of a short block that is in order: parts of all letters say the same of themselves."""
+    values = gathered(plain_newlines(block + b"\n")[:-1])
+    return _described(Fields(values, 0), digest) if values is not None else None
+
+
+def _described(fields: Fields, digest: bool) -> _Header:
     content_type, params = parameters(raw_text(fields.first("content-type")))
     if "/" not in content_type:
         content_type = "message/rfc822" if digest else "text/plain"
-    part = Part(fields, content_type, params)
+    disposition = name = encoding = ""
     if value := fields.first("content-disposition"):
-        part.disposition, names = parameters(raw_text(value, params.get("charset", "")))
-        part.name = file_name(names.get("filename"), names.get("name"))
-    part.name = part.name or file_name(params.get("name"), params.get("filename"))
+        disposition, names = parameters(raw_text(value, params.get("charset", "")))
+        name = file_name(names.get("filename"), names.get("name"))
+    name = name or file_name(params.get("name"), params.get("filename"))
     if value := fields.first("content-transfer-encoding"):
-        part.encoding = raw_text(value).partition(";")[0].strip(" \"'").lower()
-    return part
+        encoding = raw_text(value).partition(";")[0].strip(" \"'").lower()
+    return _Header(fields, content_type, params, disposition, name, encoding)

@@ -224,7 +224,8 @@ def _read(data: bytes, codec: str) -> str:
 
 def _unmangled(text: str) -> str:
     """UTF-8 that somebody took for Western text and encoded once more ("Ð¿Ñ€"), back to what it was."""
-    if (text.count("Ð") + text.count("Ñ")) * 3 < len(text) - len(text.encode("ascii", "ignore")):
+    telling = text.count("Ð") + text.count("Ñ")
+    if not telling or telling * 3 < len(text) - len(text.encode("ascii", "ignore")):
         return text
     for codec in ("cp1252", "latin_1"):
         with suppress(ValueError):

@@ -19,20 +19,24 @@ def one_line(text: str) -> str:
     """For a subject, a name, a file name: one line, visible characters, single spaces."""
     if not text.isprintable():
         text = _UNSEEN.sub("", _SPACES.sub(" ", text))
-    return " ".join(text.split(" ")).strip() if "  " not in text else _SPACES.sub(" ", text).strip()
+    return (text if "  " not in text else _SPACES.sub(" ", text)).strip()
 
 
 def visible(text: str) -> str:
     """The same text without what nobody sees; line breaks stay, every other blank is a space."""
     if text.replace("\n", "").isprintable():
         return text
+    usual = text.replace("\r\n", "\n").replace("\t", " ").replace("\xa0", " ")
+    if usual.replace("\n", "").isprintable():
+        return usual
     return _UNSEEN.sub("", _BLANKS.sub(" ", _BREAKS.sub("\n", text)))
 
 
 def paragraphs(text: str) -> str:
     """A body: lines without trailing blanks, at most two empty ones in a row, none around the whole."""
-    lines = "\n".join(map(str.rstrip, visible(text).split("\n")))
-    return _EMPTY_LINES.sub("\n\n\n", lines).strip("\n")
+    seen = visible(text).rstrip()
+    lines = "\n".join(map(str.rstrip, seen.split("\n"))) if " \n" in seen else seen
+    return (_EMPTY_LINES.sub("\n\n\n", lines) if "\n\n\n\n" in lines else lines).strip("\n")
 
 
 def flowed(text: str, delsp: bool) -> str:
