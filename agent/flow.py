@@ -1,5 +1,6 @@
 """What the steps of the flow share: the store, the sources, the CRM, the workers, the clock, and who we are."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -48,6 +49,7 @@ class Flow:
     now: Callable[[], datetime] = utc_now
     tell: Callable[[Progress], None] = lambda _: None
     stopping: Callable[[], bool] = lambda: False
+    rest: Callable[[float], None] = time.sleep  # seconds; for a CRM that asks for patience
     _people: tuple[str, Directory] | None = field(default=None, repr=False)
 
     @cached_property

@@ -7,11 +7,13 @@ from sqlalchemy import Connection, select
 from agent import suspicion
 from agent.collect import collect_from, take_up
 from agent.config import SourceConfig
-from agent.errors import DealscribeError, NeedsHuman, Retry
+from agent.errors import NeedsHuman, Retry
 from agent.flow import Flow, open_source
 from agent.store import histories, ledger, sources
 from agent.store.tables import activity, crm_activity, link, outbox
 from connectors.base import Ref, Source
+
+ASKED_AGAIN = 5  # times that a hosted CRM is asked for one change before it counts as away
 
 
 @dataclass(frozen=True)
@@ -116,11 +118,18 @@ def prove_crm(flow: Flow) -> CrmProof:
     expected = sorted(logged & set(written))
     if flow.crm.transactional:
         return CrmProof(len(logged), waiting, rejected, tuple(k for k in expected if k not in there))
-    try:
-        missing = tuple(k for k in expected if flow.crm.find(written[k]) is None)
-    except DealscribeError as error:
-        raise NeedsHuman(f"the CRM could not be asked: {error}") from error
+    missing = tuple(k for k in expected if not _stands_in_crm(flow, written[k]))
     return CrmProof(len(logged), waiting, rejected, missing)
+
+
+def _stands_in_crm(flow: Flow, change: str) -> bool:
+    """Ask a hosted CRM, in the rhythm that it allows. Retry when it does not answer again and again."""
+    for _ in range(ASKED_AGAIN):
+        try:
+            return flow.crm.find(change) is not None
+        except Retry as error:
+            flow.rest(error.after if error.after is not None else 5.0)
+    return flow.crm.find(change) is not None
 
 
 def _logged(tx: Connection) -> set[str]:

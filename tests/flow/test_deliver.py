@@ -133,3 +133,22 @@ def test_an_activity_that_somebody_deleted_in_the_crm_is_found_missing(world: Co
 def prove_at_leisure(world: CompanyWorld) -> CrmProof:
     world.clock.turn(10)
     return prove_crm(world.flow())
+
+
+def test_the_proof_asks_a_busy_crm_in_the_rhythm_that_it_allows(world: CompanyWorld) -> None:
+    for number in range(4):
+        world.receive("boris", letter(OLEG, BORIS, "Ovens", f"And the {number} doors?", name=f"more{number}"))
+    flow = world.flow()
+    for source in world.config.sources:
+        collect(flow, source)
+    digest(flow)
+    deliver_all(world)
+    rests: list[float] = []
+
+    def rest(seconds: float) -> None:
+        rests.append(seconds)
+        world.clock.turn(seconds)
+
+    flow.rest = rest
+    assert prove_crm(flow).holds
+    assert rests, "two requests a second: six questions cannot come at once"
