@@ -1,0 +1,132 @@
+"""Twice the letter, about twice the work: each scanner against each string that tries to blow it up."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from agent.model import Letter
+from classifiers import read
+from classifiers.automated import automated, matter
+from classifiers.clean import find_cuts, reply_text
+from connectors.calendars import ical
+from connectors.mail.authentication import parse_authentication_results
+from connectors.mail.mime import parse
+from connectors.text.html import to_text
+from tests.hostile.regexes import patterns, pumps
+
+SIZES = [20_000, pytest.param(300_000, marks=pytest.mark.long)]  # characters; the larger letter has twice as many
+READ_SIZE = 16_000  # of which more is not read
+FLOOR = 0.05  # seconds: what is as quick as that cannot be measured, and harms nobody
+SLACK = 3.5  # a quadratic scan takes four times as long
+RUNS = 3
+WINDOW = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+HEAD = "From: a@client.example\nTo: b@ours.example\nDate: Mon, 6 Jul 2026 10:00:00 +0000\n"
+
+
+def _read(text: str) -> None:
+    read([Letter(direction="inbound", subject=text[:500], body=text)])
+
+
+def _parse_as(before: str) -> Callable[[str], object]:
+    return lambda text: parse((before + text).encode("utf-8", "replace"))
+
+
+SCANNERS: dict[str, Callable[[str], object]] = {
+    "parse: a body": _parse_as(HEAD + "\n"),
+    "parse: an HTML body": _parse_as(HEAD + "Content-Type: text/html\n\n"),
+    "parse: a sender": _parse_as("From: "),
+    "parse: recipients": _parse_as("To: "),
+    "parse: a subject": _parse_as(HEAD + "Subject: "),
+    "parse: references": _parse_as(HEAD + "References: "),
+    "parse: a date": _parse_as("Date: "),
+    "parse: a type": _parse_as(HEAD + "Content-Type: "),
+    "parse: a file's name": _parse_as(HEAD + "Content-Disposition: attachment; "),
+    "parse: a multipart": _parse_as(HEAD + "Content-Type: multipart/mixed; boundary=b\n\n--b\n"),
+    "to_text": to_text,
+    "find_cuts": find_cuts,
+    "reply_text": reply_text,
+    "automated": lambda text: automated({}, text, text, text),
+    "matter": lambda text: matter({}, text, text, text),
+    "parse_authentication_results": parse_authentication_results,
+    "ical.parse": lambda text: ical.parse(text.encode("utf-8", "replace"), WINDOW),
+    "ical.parse: an event": lambda text: ical.parse(
+        f"BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:a\n{text}".encode("utf-8", "replace"), WINDOW
+    ),
+}
+
+# What the scanners look for without a regular expression, and what once was slow in readers of mail.
+PIECES = r"""a|ab |\n|\n\n|>|> |>\n|> a\n|-|--\n|-- \n|_|*|=|= \n|<|<>|<a>|</a>|<!--|<div>|</div>|<p style="|<p a=b
+<table><tr><td>|&|&#|&lt;|"|'|\|(|()|((|[|{|}|;|:|,|@|a@|<a@b>|a@b.example, |=?|?=|=?utf-8?q?a?= |\t|\r|\r\n|\0|.
+...|!|?|1|1.|1:|+1 |я|Я|On Mon, 2 Mar 2026, Vera Pole wrote:\n|From: a\nSent: b\nTo: c\nSubject: d\n
+2 марта 2026 г., Вера пишет:\n|-----Original Message-----\n|From: a\n\n|Best regards\n|Best regards\nVera\n
+С уважением,\n|Vera Pole\n+1 202 555 0100\n|This e-mail is confidential.\n\n|Sent from my iPhone\n
+begin 644 a\n#0V%T\nend\n|--b\n|--b--\n|--b\n\n|dkim=pass |; dkim=pass|<style>.a{|{display:none}|<blockquote>
+<div class=gmail_quote>|BEGIN:VEVENT\n|END:VEVENT\n|BEGIN:VTIMEZONE\n|ATTENDEE:mailto:a@b.example\n
+RDATE:20260309T100000Z\n|EXDATE:20260309T100000Z\n|RRULE:FREQ=SECONDLY\n|DTSTART;TZID=|a;b=c|a="b"|\n b
+DTSTART:20260101T000000Z\nRRULE:FREQ=SECONDLY\nEND:VEVENT\nBEGIN:VEVENT\nUID:b\n|BEGIN:VALARM\n|X:a
+price is too high. |слишком дорого, |not |if you |will "|«|» |Dear Sir, |2026-01-01 |>From: a\n|> On a wrote:\n"""
+
+
+def repeated(before: str, piece: str, after: str = "") -> Callable[[int], str]:
+    return lambda size: before + piece * (size // len(piece)) + after
+
+
+ATTACKS: dict[str, Callable[[int], str]] = {
+    repr(piece): repeated("", piece)
+    for line in PIECES.split("\n")
+    for each in line.split("|")
+    if (piece := each.replace("\\n", "\n").replace("\\0", "\0").replace("\\t", "\t").replace("\\r", "\r"))
+}
+BOMBS: dict[str, Callable[[int], str]] = {
+    f"{name} {number}": repeated(*pump)
+    for name, pattern in patterns().items()
+    for number, pump in enumerate(pumps(pattern))
+}
+
+
+def seconds(scan: Callable[[str], object], text: str) -> float:
+    began = time.process_time()
+    scan(text)
+    return time.process_time() - began
+
+
+def growth(scan: Callable[[str], object], attack: Callable[[int], str], size: int) -> str:
+    """What was measured of a scan that is not linear; "" of one that is.
+
+    Slow runs are the machine's fault, so the quickest ones are compared.
+    """
+    small, large = attack(size), attack(2 * size)
+    quickest = seconds(scan, large)
+    for _ in range(RUNS):
+        if quickest <= FLOOR:
+            return ""
+        slow = min(seconds(scan, small) for _ in range(RUNS))
+        quickest = min(quickest, *(seconds(scan, large) for _ in range(RUNS)))
+        if quickest <= max(FLOOR, SLACK * slow):
+            return ""
+    return f"{slow:.3f} s became {quickest:.3f} s"
+
+
+@pytest.mark.parametrize("scanner", SCANNERS)
+@pytest.mark.parametrize("size", SIZES)
+def test_twice_the_text_takes_no_scanner_much_more_than_twice_the_time(scanner: str, size: int) -> None:
+    scan = SCANNERS[scanner]
+    scan("a warm-up")
+    slow = {name: told for name, attack in (ATTACKS | BOMBS).items() if (told := growth(scan, attack, size))}
+    assert slow == {}
+
+
+@pytest.mark.parametrize("share", [12, pytest.param(1, marks=pytest.mark.long)])
+def test_reading_twice_the_text_takes_not_much_more_than_twice_the_time(share: int) -> None:
+    _read("This is a warm-up of the reader.")
+    _read("Это прогрев читателя.")
+    attacks = dict(list((ATTACKS | BOMBS).items())[::share])
+    slow = {name: told for name, attack in attacks.items() if (told := growth(_read, attack, READ_SIZE))}
+    assert slow == {}
+
+
+def test_every_regular_expression_that_repeats_is_attacked() -> None:
+    assert len(patterns()) > 80
+    assert len(BOMBS) > 200
