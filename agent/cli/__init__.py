@@ -6,12 +6,13 @@ Exit codes: 0 done; 1 the answer is no (not green, something is missing, a chang
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from importlib import metadata
+from typing import Annotated, Any
 
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from agent.cli import ask, daemon, flow, reader, report, setup
+from agent.cli import ask, daemon, reader, reconcile, report, setup, sync
 from agent.cli.common import PERSON, REFUSED, RETRY, complain
 from agent.errors import ConfigError, NeedsHuman, Rejected, Retry
 from agent.store import explain_database_error
@@ -25,17 +26,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 COMMANDS: dict[str, Callable[..., Any]] = {
-    "sync": flow.sync,
+    "sync": sync.sync,
     "status": ask.status,
     "report": report.report,
     "explain": ask.explain,
-    "reconcile": flow.reconcile,
+    "reconcile": reconcile.reconcile,
     "check": setup.check,
     "import": setup.import_,
     "export": setup.export,
     "classify": reader.classify,
     "run": daemon.run,
 }
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Show the version and exit.")] = False,
+) -> None:
+    if version:
+        print(metadata.version("dealscribe"))
+        raise typer.Exit
+
+
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
 

@@ -16,9 +16,9 @@ from rich.padding import Padding
 from rich.table import Table
 
 from agent import config as configuration
-from agent.config import Config
-from agent.errors import DealscribeError
-from agent.flow import Flow, open_crm
+from agent.config import Config, SourceConfig
+from agent.errors import DealscribeError, Rejected
+from agent.flow import Flow, named, open_crm
 from agent.store import Store, sources
 from agent.texts import say
 from agent.workers import ProcessPool
@@ -29,6 +29,7 @@ REFUSED = NO
 HEARTBEAT = 10.0  # seconds
 
 ConfigPath = Annotated[Path | None, typer.Option("--config", help="config.toml; else it is looked for.")]
+Sources = Annotated[list[str] | None, typer.Option("--source", help="Only this source; may be repeated.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
 
 out = Console(highlight=False, soft_wrap=True, emoji=False)  # a key like "log:m:..." is no emoji
@@ -138,3 +139,15 @@ def lease(store: Store) -> Iterator[None]:
 
 def someone_watches() -> bool:
     return sys.stderr.isatty()
+
+
+def named_sources(config: Config, names: list[str]) -> list[SourceConfig]:
+    """The sources of these names, all when none is named. Rejected says which there are."""
+    try:
+        wanted = named(config.sources, names)
+    except KeyError as error:
+        known = ", ".join(s.name for s in config.sources)
+        raise Rejected(say("sync.unknown_source", name=error.args[0], known=known)) from None
+    if not wanted:
+        complain(say("sync.nothing"))
+    return wanted

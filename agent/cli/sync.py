@@ -1,47 +1,40 @@
-"""`sync` and `reconcile`: run the flow once, and prove that nothing was lost."""
+"""`sync`: run the flow once, for good or as a dry run."""
 
 import json
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
 from sqlalchemy import func, select
 
 from agent import reconcile as proving
 from agent import reports
 from agent.advice import advice
 from agent.cli.common import (
-    NO,
     PERSON,
     RETRY,
-    RUNNING,
     ConfigPath,
     Json,
     Running,
+    Sources,
     complain,
-    err,
     flow_of,
     lease,
+    named_sources,
     one_line,
     opened,
-    plain,
-    someone_watches,
     tell,
 )
+from agent.cli.progress import silence, watching
 from agent.config import Config, SourceConfig, parse_since
 from agent.daemon.asking import ask_daemon
 from agent.deliver import CrmUnreachable
-from agent.errors import Rejected
-from agent.flow import Flow, Progress, named, never_written, utc_now
+from agent.flow import Flow, Progress, never_written, utc_now
 from agent.model import StageMove
 from agent.store import Store, outbox, sources
 from agent.store.copies import throwaway_copy
@@ -54,7 +47,6 @@ PROOF_AGE = timedelta(hours=24)
 PATIENCE = 120.0  # seconds that `sync` waits for a CRM that asks it to come back later
 
 Watch = Callable[[], AbstractContextManager[Callable[[Progress], None]]]
-Sources = Annotated[list[str] | None, typer.Option("--source", help="Only this source; may be repeated.")]
 
 
 def sync(
@@ -69,7 +61,7 @@ def sync(
     began = _moment(since)
     watch = silence if quiet else watching
     with opened(config) as (loaded, store):
-        wanted = _named(loaded, source or [])
+        wanted = named_sources(loaded, source or [])
         if dry_run:
             ended: Ended | None = _dry_run(loaded, store, wanted, watch)
         else:
@@ -148,17 +140,6 @@ def _asked(store: Store, names: list[str] | None, watch: Watch) -> Ended | None:
         complain(say("sync.daemon_ended"))
         return None
     return Ended(RETRY if served.errors else 0, list(served.errors))
-
-
-def _named(config: Config, names: list[str]) -> list[SourceConfig]:
-    try:
-        wanted = named(config.sources, names)
-    except KeyError as error:
-        known = ", ".join(s.name for s in config.sources)
-        raise Rejected(say("sync.unknown_source", name=error.args[0], known=known)) from None
-    if not wanted:
-        complain(say("sync.nothing"))
-    return wanted
 
 
 def _go_back(store: Store, wanted: list[SourceConfig], start: datetime | None) -> None:
@@ -247,115 +228,3 @@ def _dry_run(config: Config, store: Store, wanted: list[SourceConfig], watch: Wa
 def _as_change(move: StageMove) -> dict[str, Any]:
     body = {"deal_id": move.deal_id, "stage": move.stage, "at": move.date.isoformat(), "quote": move.quote}
     return {"key": move.key, "kind": "move_stage", "body": body | {"why": move.why, "evidence": move.evidence}}
-
-
-def reconcile(
-    source: Sources = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Take up what is missing.")] = False,
-    as_json: Json = False,
-    config: ConfigPath = None,
-) -> None:
-    """Prove by identity that every item on the servers has a row, and every logged one is in the CRM."""
-    with opened(config) as (loaded, store):
-        try:
-            with lease(store), flow_of(loaded, store) as flow:
-                proofs = [proving.prove(flow, s, repair=repair) for s in _named(loaded, source or [])]
-                if repair:
-                    sync_once(flow, [])
-                of_crm = proving.prove_crm(flow)
-        except Running as error:
-            complain(error)
-            raise typer.Exit(RUNNING) from None
-    if as_json:
-        document = {"sources": [_as_dict(p) for p in proofs], "crm": of_crm.__dict__}
-        print(json.dumps(document, ensure_ascii=False, default=list))
-    else:
-        for proof in proofs:
-            tell(_proof_line(proof))
-        numbers = of_crm.__dict__ | {"missing": len(of_crm.missing)}
-        tell(say("reconcile.crm", **numbers))
-    if not (all(p.holds for p in proofs) and of_crm.holds):
-        raise typer.Exit(NO)
-
-
-def _as_dict(proof: proving.Proof) -> dict[str, Any]:
-    return proof.__dict__ | {"missing": [[r.folder, r.uid] for r in proof.missing], "holds": proof.holds}
-
-
-def _proof_line(proof: proving.Proof) -> str:
-    if proof.error:
-        return say("reconcile.failed", source=proof.source, error=proof.error)
-    if proof.taken_up:
-        return say("reconcile.repaired", source=proof.source, count=proof.taken_up)
-    numbers = {"source": proof.source, "on_server": proof.on_server, "known": proof.known, "vanished": proof.vanished}
-    name = "reconcile.missing" if proof.missing else "reconcile.holds"
-    return say(name, count=len(proof.missing), **numbers)
-
-
-# -- progress -----------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def watching() -> Iterator[Callable[[Progress], None]]:
-    """On standard error: bars when a person watches, else one JSON line per source and second at most."""
-    if not someone_watches():
-        yield _Lines()
-        return
-    rate = TextColumn("{task.fields[rate]}")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
-    with Bars(*columns, console=err, transient=True) as bars:
-        yield _Bars(bars)
-
-
-@contextmanager
-def silence() -> Iterator[Callable[[Progress], None]]:
-    yield lambda _: None
-
-
-class _Bars:
-    """A bar for each source, and a count of the letters that have been read."""
-
-    def __init__(self, bars: Bars) -> None:
-        self._bars = bars
-        self._tasks: dict[str, TaskID] = {}
-
-    def __call__(self, progress: Progress) -> None:
-        rate = f"{progress.rate:.0f}/s" if progress.rate else ""
-        if progress.step == "collect":
-            task = self._task(progress.source, progress.total)
-            self._bars.update(task, completed=progress.done, total=progress.total, rate=rate)
-        elif progress.step == "read":
-            self._bars.advance(self._task(say("sync.reading"), None), progress.done)
-
-    def _task(self, name: str, total: int | None) -> TaskID:
-        if name not in self._tasks:
-            self._tasks[name] = self._bars.add_task(plain(name), total=total, rate="")
-        return self._tasks[name]
-
-
-class _Lines:
-    """One JSON line per source and second at most, and one when it is done."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._last: dict[str, float] = {}
-
-    def __call__(self, progress: Progress) -> None:
-        if progress.step != "collect":
-            return
-        done = progress.total is not None and progress.done >= progress.total
-        with self._lock:
-            now = time.monotonic()
-            if not done and now - self._last.get(progress.source, 0.0) < 1.0:
-                return
-            self._last[progress.source] = now
-            left = _seconds_left(progress)
-            event = {"event": "progress", "source": progress.source, "done": progress.done, "total": progress.total}
-            event |= {"rate": round(progress.rate or 0, 1), "seconds_left": left}
-            print(json.dumps(event, ensure_ascii=False), file=sys.stderr, flush=True)
-
-
-def _seconds_left(progress: Progress) -> float | None:
-    if not progress.rate or progress.total is None:
-        return None
-    return round(max(0, progress.total - progress.done) / progress.rate, 1)
