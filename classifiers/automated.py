@@ -41,10 +41,10 @@ _CALENDAR_WORDS = 45
 _PRIVATE_WORDS = 60
 
 
-def _fold(text: str) -> str:
-    """Beginning and end as one line: a machine says at the top what it is, and at the bottom how to be rid of it."""
+def _words(text: str) -> list[str]:
+    """Of beginning and end: a machine says at the top what it is, and at the bottom how to be rid of it."""
     told = text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}"
-    return " ".join(told.casefold().replace("ё", "е").replace("’", "'").split())
+    return told.casefold().replace("ё", "е").replace("’", "'").split()
 
 
 def _phrases() -> dict[str, dict[str, tuple[str, ...]]]:
@@ -58,12 +58,21 @@ def _phrases() -> dict[str, dict[str, tuple[str, ...]]]:
 _SAY = _phrases()
 
 
-def _telling(phrase: str) -> tuple[str, str]:
-    """A phrase with the beginning of its longest word: without that word the text need not be searched."""
-    return max(_LETTERS.findall(phrase), key=len)[:6], phrase
+class _Phrases:
+    """Phrases by the beginning of their longest word: without that word a text need not be searched."""
+
+    def __init__(self, phrases: tuple[str, ...]) -> None:
+        self.by_start: dict[str, list[str]] = {}
+        for phrase in phrases:
+            self.by_start.setdefault(max(_LETTERS.findall(phrase), key=len)[:6], []).append(phrase)
+        self.starts = frozenset(self.by_start)
+
+    def possible(self, starts: frozenset[str]) -> list[str]:
+        """Those that a text whose words begin so could hold."""
+        return [phrase for start in starts.intersection(self.starts) for phrase in self.by_start[start]]
 
 
-_TELL = {part: {name: tuple(map(_telling, phrases)) for name, phrases in lists.items()} for part, lists in _SAY.items()}
+_TELL = {part: {name: _Phrases(phrases) for name, phrases in lists.items()} for part, lists in _SAY.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +86,12 @@ class Seen:
     starts: frozenset[str]  # how the words of subject and text begin
 
     def says(self, part: str, name: str) -> bool:
-        return any(start in self.starts and phrase in self.text for start, phrase in _TELL[part][name])
+        return any(phrase in self.text for phrase in _TELL[part][name].possible(self.starts))
 
     def count(self, part: str, name: str) -> int:
         """How many of these phrases subject and text hold."""
         whole = f"{self.subject} {self.text}"
-        return sum(start in self.starts and phrase in whole for start, phrase in _TELL[part][name])
+        return sum(phrase in whole for phrase in _TELL[part][name].possible(self.starts))
 
     def entitled(self, part: str, name: str = "subject") -> bool:
         return self.subject.startswith(_SAY[part][name])
@@ -90,14 +99,20 @@ class Seen:
 
 def _see(signals: Mapping[str, str], subject: str, text: str, sender: str) -> Seen:
     address = sender[sender.rfind("<") + 1 :].casefold()
-    folded, title = _fold(text), _fold(subject[:500]).lstrip(" *[(")
+    words, title = _words(text), " ".join(_words(subject[:500])).lstrip(" *[(")
     return Seen(
         signals={name.casefold(): value[:500].casefold() for name, value in signals.items()},
         subject=title,
-        text=folded,
+        text=" ".join(words),
         sender=address.partition("@")[0].strip(),
-        starts=frozenset(_STARTS.findall(f"{title} {folded}")),
+        starts=_starts({*words, *title.split(" ")}),
     )
+
+
+def _starts(pieces: set[str]) -> frozenset[str]:
+    """How the words begin; most stand between blanks, so that only the others must be looked for among signs."""
+    plain = {piece[:6] for piece in pieces if piece.isalpha()}
+    return frozenset(plain.union(_STARTS.findall(" ".join([piece for piece in pieces if not piece.isalpha()]))))
 
 
 def automated(signals: Mapping[str, str], subject: str, text: str, sender: str) -> Automated:
@@ -153,7 +168,7 @@ def _is_bounce(seen: Seen) -> bool:
         return True
     if seen.sender in _SAY["bounce"]["senders"]:
         return True
-    titled = any(phrase in seen.subject for phrase in _SAY["bounce"]["subject"])
+    titled = any(map(seen.subject.__contains__, _SAY["bounce"]["subject"]))
     if seen.sender in _SAY["bounce"]["keepers"]:
         return titled or _tells_of_failure(seen)
     return titled and _tells_of_failure(seen) and not _REPLY.match(seen.subject)
@@ -198,12 +213,12 @@ def _is_auto_reply(seen: Seen) -> bool:
         return True
     if seen.says("auto_reply", "machine") or (seen.says("auto_reply", "receipt") and "?" not in seen.text):
         return True
-    short = len(seen.text.split()) <= _LONG_ABSENCE
-    absent = short and seen.says("auto_reply", "absent")
-    beside = seen.says("auto_reply", "beside")
+    if len(seen.text.split(None, _LONG_ABSENCE)) > _LONG_ABSENCE:
+        return False
+    absent = seen.says("auto_reply", "absent")
     if seen.entitled("auto_reply"):
-        return absent or (short and beside)
-    return absent and beside and "?" not in seen.text
+        return absent or seen.says("auto_reply", "beside")
+    return absent and "?" not in seen.text and seen.says("auto_reply", "beside")
 
 
 def _is_newsletter(seen: Seen) -> bool:
@@ -212,19 +227,19 @@ def _is_newsletter(seen: Seen) -> bool:
     listed = "list-unsubscribe" in seen.signals
     bulk = seen.signals.get("precedence", "").strip() in ("bulk", "junk")
     campaign = _of_a_campaign(seen)
-    leaves = seen.says("newsletter", "unsubscribe")
     if listed and (bulk or campaign):
         return True
     if _REPLY.match(seen.subject):
         return False
-    return leaves and (listed or bulk or campaign or not _addresses_somebody(seen.text))
+    to_many = listed or bulk or campaign or not _addresses_somebody(seen.text)
+    return to_many and seen.says("newsletter", "unsubscribe")
 
 
 def _of_a_campaign(seen: Seen) -> bool:
     if any(name in seen.signals for name in _CAMPAIGN_HEADERS):
         return True
     mailer = seen.signals.get("x-mailer", "") + seen.signals.get("user-agent", "")
-    return any(name in mailer for name in _SAY["newsletter"]["mailers"])
+    return bool(mailer) and any(name in mailer for name in _SAY["newsletter"]["mailers"])
 
 
 def _addresses_somebody(text: str) -> bool:

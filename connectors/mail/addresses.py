@@ -5,6 +5,7 @@ What is odd about a header that says who wrote is told, since an identity that c
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from agent.model import Address
@@ -14,6 +15,7 @@ from connectors.text.plain import one_line
 __all__ = ["LIMIT", "Mailboxes", "mailboxes"]
 
 LIMIT = 1_000
+_SHORT = 300  # characters of a header that is remembered
 _EMAIL = 320
 _NAME = 500
 _SIMPLE = re.compile(
@@ -43,8 +45,17 @@ class Mailboxes(NamedTuple):
     oddities: tuple[str, ...] = ()
 
 
+_NOBODY = Mailboxes(())
+
+
 def mailboxes(values: Sequence[str]) -> Mailboxes:
     """All mailboxes of these headers (already text, encoded words still encoded), each once, at most LIMIT."""
+    if len(values) == 1 and len(values[0]) <= _SHORT:
+        return _remembered(values[0])
+    return _read_all(values) if values else _NOBODY
+
+
+def _read_all(values: Sequence[str]) -> Mailboxes:
     found: dict[Address, None] = {}
     oddities: dict[str, None] = {}
     for value in values:
@@ -54,6 +65,12 @@ def mailboxes(values: Sequence[str]) -> Mailboxes:
     if len(found) >= LIMIT:
         oddities[f"only the first {LIMIT} addresses are kept"] = None
     return Mailboxes(tuple(found), tuple(oddities))
+
+
+@lru_cache(maxsize=2048)
+def _remembered(value: str) -> Mailboxes:
+    """The same few people write and are written to, in letter after letter."""
+    return _read_all((value,))
 
 
 def _read(value: str, found: dict[Address, None], oddities: dict[str, None]) -> None:

@@ -26,6 +26,8 @@ Verdict = Literal["authenticated", "failed", "unknown"]
 _READ = 8_000  # characters of one header
 _RESULTS = 100
 _TOKEN = re.compile(r"""(?P<quoted>"(?:[^"\\]++|\\.?)*+"?)|(?P<sign>[;=()/])|(?P<space>\s++)|(?P<word>[^\s;=()"/]++)""")
+_COMMENT = re.compile(r"\([^()]*+\)")
+_PLAIN_TOKEN = re.compile(r"[=/]|[^\s=/]++")
 _ESCAPED = re.compile(r"\\(.)")
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:\[\]@]{1,64}@([^\s<>\"'(),;:\[\]@]{1,255})")
 
@@ -138,6 +140,9 @@ def _domain_in(value: str) -> str:
 
 def _parts(value: str) -> list[list[str]]:
     """The header's signs between semicolons, without comments."""
+    plain = _COMMENT.sub(" ", value) if "(" in value and '"' not in value else value
+    if not any(sign in plain for sign in '()"'):
+        return [_PLAIN_TOKEN.findall(part) for part in plain.split(";")]
     parts: list[list[str]] = [[]]
     depth = 0
     for found in _TOKEN.finditer(value):
@@ -155,12 +160,7 @@ def _parts(value: str) -> list[list[str]]:
 
 def _result(tokens: list[str]) -> MethodResult | None:
     """method [/version] = result {ptype.property = value}; `reason = text` is one of the pairs."""
-    pairs: list[tuple[str, str]] = []
-    for at, sign in enumerate(tokens):
-        if sign == "=" and 0 < at < len(tokens) - 1:
-            end = next((n for n in range(at + 1, min(len(tokens), at + 40)) if tokens[n] == "="), len(tokens) + 1)
-            name = tokens[at - 1] if at < 3 or tokens[at - 2] != "/" else tokens[at - 3]
-            pairs.append((name.lower(), "".join(tokens[at + 1 : max(at + 2, end - 1)])))
+    pairs = _pairs(tokens)
     if not pairs:
         return None
     method, result = pairs[0]
@@ -168,3 +168,15 @@ def _result(tokens: list[str]) -> MethodResult | None:
     for name, value in pairs[1:]:
         properties.setdefault(name, value)
     return MethodResult(method=method, result=result.lower(), properties=properties)
+
+
+def _pairs(tokens: list[str]) -> list[tuple[str, str]]:
+    if tokens[1::3].count("=") * 3 == tokens.count("=") * 3 == len(tokens) and "/" not in tokens:
+        return [(name.lower(), value) for name, value in zip(tokens[0::3], tokens[2::3], strict=True)]
+    pairs: list[tuple[str, str]] = []
+    for at, sign in enumerate(tokens):
+        if sign == "=" and 0 < at < len(tokens) - 1:
+            end = next((n for n in range(at + 1, min(len(tokens), at + 40)) if tokens[n] == "="), len(tokens) + 1)
+            name = tokens[at - 1] if at < 3 or tokens[at - 2] != "/" else tokens[at - 3]
+            pairs.append((name.lower(), "".join(tokens[at + 1 : max(at + 2, end - 1)])))
+    return pairs

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
 __all__ = ["EPOCH", "moment"]
 
@@ -80,6 +81,7 @@ def _year(digits: str) -> int:
     return year + 1900 if len(digits) == 3 else year
 
 
+@lru_cache(maxsize=256)
 def _zone(name: str) -> timezone:
     signed = name.replace(":", "").removeprefix("gmt").removeprefix("utc").strip()
     if signed.startswith(("+", "-")):

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from agent.model import Attachment, Message
 from connectors.mail.addresses import Mailboxes, mailboxes
@@ -160,6 +161,7 @@ class _Head:
         found = (
             address.email
             for name in ("delivered-to", "x-original-to", "envelope-to", "x-delivered-to")
+            if name in self.fields.values
             for address in self.people(name).found
         )
         return tuple(dict.fromkeys(email for email in found if email))[:_RECIPIENTS]
@@ -170,7 +172,10 @@ class _Head:
 
     def identities(self, name: str) -> tuple[str, ...]:
         """Message-IDs; the words of a header that forgot its <> are taken as they are."""
-        text = one_line(" ".join(raw_text(value) for value in self.fields.all(name)))
+        values = self.fields.values.get(name)
+        if not values:
+            return ()
+        text = one_line(" ".join(map(raw_text, values)))
         words = ["".join(word.split()) for word in _IDENTITY.findall(text)]
         if not words:
             words = [word.strip("<>\"',;()") for word in text.split(" ") if "@" in word or name == "message-id"]
@@ -192,6 +197,7 @@ class _Head:
         return found
 
 
+@lru_cache(maxsize=1024)
 def _is_signal(name: str) -> bool:
     return (
         name in _SIGNAL_NAMES

@@ -39,13 +39,15 @@ class Part:
     disposition: str = ""
     name: str = ""  # of its file
     encoding: str = ""
-    raw: bytes = b""  # its body as it stands, still encoded, with the newlines it came with
+    letter: bytes = b""  # the letter in which its body stands, from `start` to `end`
+    start: int = 0
+    end: int = 0
     children: list["Part"] = field(default_factory=list)
 
     @property
     def body(self) -> bytes:
         """Still encoded, its newlines LF."""
-        return plain_newlines(self.raw)
+        return plain_newlines(self.letter[self.start : self.end])
 
 
 @dataclass(slots=True)
@@ -73,7 +75,7 @@ def read_parts(raw: bytes) -> Tree:
 def content_of(part: Part) -> bytes:
     """The decoded bytes of a part; what is broken in them is left out."""
     if part.encoding == "base64":
-        return _base64(part.raw)
+        return _base64(part)
     if part.encoding == "quoted-printable":
         body = part.body
         if b"= \n" in body or b"=\t\n" in body:
@@ -101,13 +103,14 @@ def uudecoded(lines: list[bytes]) -> bytes:
     return b"".join(pieces)
 
 
-def _base64(body: bytes) -> bytes:
+def _base64(part: Part) -> bytes:
     """Base64 as it should be; or with junk in it, without padding, with padding inside, with a scanner's footer."""
-    end = body.find(b"=")
-    if b" " not in body and (end < 0 or not body[end:].strip(b"=\r\n")):
+    letter, start, end = part.letter, part.start, part.end
+    padding = letter.find(b"=", start, end)
+    if letter.find(b" ", start, end) < 0 and (padding < 0 or not letter[padding:end].strip(b"=\r\n")):
         with suppress(binascii.Error):
-            return binascii.a2b_base64(body)
-    body = plain_newlines(body)
+            return binascii.a2b_base64(memoryview(letter)[start:end])
+    body = part.body
     head, gap, below = body.strip().partition(b"\n\n")
     if gap and b" " in below:
         body = head
@@ -173,7 +176,7 @@ class _Reader:
     def _close(self, depth: int, at: int) -> None:
         """Ends the leaf, and all that is open from `depth` on."""
         if self.leaf:
-            self.leaf.part.raw = self._between(self.leaf.start, at)
+            self._body(self.leaf, at)
             self.leaf = None
         while len(self.stack) > depth:
             done = self.stack.pop()
@@ -182,14 +185,14 @@ class _Reader:
                 if not self.boundaries[done.boundary]:
                     del self.boundaries[done.boundary]
             if not done.boundary or not done.part.children:  # an enclosed letter; a multipart that has no parts
-                done.part.raw = self._between(done.start, at)
+                self._body(done, at)
 
-    def _between(self, start: int, end: int) -> bytes:
-        """The lines of a body; the newline at `end` is no longer its own."""
+    def _body(self, done: _Open, end: int) -> None:
+        """What stands up to a boundary; the newline before that is no longer its own."""
         if end < len(self.raw):
-            line = self.raw[max(start, end - 2) : end]
+            line = self.raw[max(done.start, end - 2) : end]
             end -= len(line) - len(line.rstrip(b"\r"))
-        return self.raw[start : max(start, end)]
+        done.part.letter, done.part.start, done.part.end = self.raw, done.start, max(done.start, end)
 
     def _open(self, at: int, parent: Part | None) -> Part:
         """Reads a part's header and opens it; an enclosed letter opens its own top part, at most MAX_DEPTH deep."""
