@@ -37,7 +37,7 @@ install: $(VENV)/.run ## dealscribe itself, into .venv/bin/dealscribe
 test: $(VENV)/.servers ## all tests that take seconds
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not long" $(ARGS)
 
-test-long: $(VENV)/.servers ## all tests, also those that take minutes
+test-long: $(VENV)/.servers $(VENV)/.fuzz ## all tests, also those that take minutes
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev ## style and types
@@ -45,12 +45,14 @@ check: $(VENV)/.dev ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev ## how fast, and in how much memory
+bench: $(VENV)/.dev $(VENV)/.bench ## how fast, and in how much memory
 	$(BIN)/python -m bench $(ARGS)
 
 lock: $(VENV)/.uv ## the lists in requirements/ anew; UPGRADE=--upgrade takes newer versions
 	$(COMPILE) pyproject.toml --group build -o requirements/run.txt
 	$(COMPILE) pyproject.toml --group build --group dev -c requirements/run.txt -o requirements/dev.txt
+	$(COMPILE) --group fuzz -o requirements/fuzz.txt
+	$(COMPILE) --group bench -o requirements/bench.txt
 	echo uv | $(COMPILE) - -o requirements/uv.txt
 
 clean: ## remove what was installed and made here
@@ -75,6 +77,14 @@ $(VENV)/.run: $(VENV)/.uv requirements/run.txt pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	@$(call install,--require-hashes -r requirements/dev.txt)
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.dev requirements/fuzz.txt
+	@$(call install,--require-hashes -r requirements/fuzz.txt)
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
+	@$(call install,--require-hashes -r requirements/bench.txt)
 	@touch $@
 
 $(VENV)/.servers: $(VENV)/.dev tests/servers/package-lock.json

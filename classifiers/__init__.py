@@ -1,10 +1,16 @@
-"""What one letter says by itself: `read` is the only door to the classifiers."""
+"""What one letter says by itself: `read`, and `signature` for who signs it, are the only doors to the classifiers."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from agent.model import Letter, Reading
+from agent.model import Cut, Letter, Reading
 
-__all__ = ["PROPOSE", "WRITE", "read", "version"]
+if TYPE_CHECKING:
+    from classifiers.signature_fields import Field
+
+__all__ = ["PROPOSE", "WRITE", "read", "signature", "version"]
 
 WRITE = 0.8  # a reading at least this sure is written
 PROPOSE = 0.5  # one at least this sure is proposed; what is less sure is no opinion
@@ -22,3 +28,14 @@ def read(letters: Sequence[Letter]) -> list[Reading]:
     from classifiers.reader import read_all
 
     return read_all(letters)
+
+
+def signature(text: str, cuts: Sequence[Cut], sender: str = "", sender_name: str = "") -> tuple[Field, ...]:
+    """Name, title, telephones and company of who signs, each with its place in `text`. Never raises on any text.
+
+    `cuts` are those of the reading. The sender's address and name tell which line is his name, which company is his,
+    and in which country a number without a country's code may be.
+    """
+    from classifiers.signature_fields import signature as fields
+
+    return fields(text, cuts, sender, sender_name)

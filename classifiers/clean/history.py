@@ -182,7 +182,7 @@ def _may_begin(line: str) -> bool:
         return True
     if "@" in line or " <" in line:
         return len(line) < LONG_LINE
-    word = line[:16].split(None, 1)[0].strip(",.;(").casefold()
+    word = (line[:16].split(None, 1) or [""])[0].strip(",.;(").casefold()
     if word in STARTS and LEADS.match(line):
         return True
     return any(wrote in line for wrote in _WRAPPED_WROTE)

@@ -161,7 +161,7 @@ def _parts(value: str) -> list[list[str]]:
 def _result(tokens: list[str]) -> MethodResult | None:
     """method [/version] = result {ptype.property = value}; `reason = text` is one of the pairs."""
     pairs = _pairs(tokens)
-    if not pairs:
+    if not pairs or not pairs[0][0]:
         return None
     method, result = pairs[0]
     properties: dict[str, str] = {}
