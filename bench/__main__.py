@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-BENCHMARKS = ("collect",)
+BENCHMARKS = ("collect", "read")
 
 
 def main() -> None:
