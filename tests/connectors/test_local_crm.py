@@ -33,7 +33,7 @@ class LocalDesk:
         """What the engine does with a row of its outbox."""
         outbox.add(self.tx, "c-1", [change])
         written = crm.apply(self.tx, change, KINDS)
-        outbox.written(self.tx, change.key, written, START)
+        outbox.written(self.tx, {change.key: written}, START)
         return written
 
     def activities(self) -> list[tuple[str, tuple[str, ...]]]:
