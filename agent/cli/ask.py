@@ -9,7 +9,7 @@ import typer
 from sqlalchemy import Connection
 
 from agent import explain as explaining
-from agent.cli.common import NO, ConfigPath, Json, complain, local, one_line, opened, tell, tell_table
+from agent.cli.common import NO, ConfigPath, Json, complain, local, one_line, opened, safe_json, tell, tell_table
 from agent.model import Link
 from agent.status import Status, look
 from agent.store import mirror
@@ -21,7 +21,7 @@ def status(as_json: Json = False, config: ConfigPath = None) -> None:
     with opened(config) as (loaded, store), store.reading() as tx:
         found = look(tx, loaded, datetime.now(UTC))
     if as_json:
-        print(msgspec.json.encode(found).decode())
+        print(safe_json(msgspec.json.encode(found).decode()))
     else:
         _print_status(found)
     if not found.green:
@@ -66,7 +66,7 @@ def explain(
         complain(say("explain.unknown", key=key))
         raise typer.Exit(NO)
     if as_json:
-        print(msgspec.json.encode(found).decode())
+        print(safe_json(msgspec.json.encode(found).decode()))
         return
     for place, one in enumerate(found):
         if place:

@@ -1,7 +1,9 @@
 """What the commands share: opening what config.toml names, exit codes, and safe printing."""
 
 import contextlib
+import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -38,6 +40,17 @@ err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 class Running(DealscribeError):
     """Another dealscribe holds the lease."""
+
+
+# DEL, C1, what nobody sees or what turns the direction of a text, halves of characters; the rest JSON escapes itself
+_UNSAFE = re.compile(
+    "[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"
+)
+
+
+def safe_json(document: str) -> str:
+    """The same JSON, in which a terminal finds nothing to obey and a reader nothing that hides."""
+    return _UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], document)
 
 
 def plain(text: object) -> str:

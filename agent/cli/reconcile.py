@@ -18,6 +18,7 @@ from agent.cli.common import (
     lease,
     named_sources,
     opened,
+    safe_json,
     tell,
 )
 from agent.sync import sync as sync_once
@@ -43,7 +44,7 @@ def reconcile(
             raise typer.Exit(RUNNING) from None
     if as_json:
         document = {"sources": [_as_dict(p) for p in proofs], "crm": of_crm.__dict__}
-        print(json.dumps(document, ensure_ascii=False, default=list))
+        print(safe_json(json.dumps(document, ensure_ascii=False, default=list)))
     else:
         for proof in proofs:
             tell(_proof_line(proof))

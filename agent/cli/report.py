@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from agent import reports
-from agent.cli.common import NO, ConfigPath, Json, complain, one_line, opened, tell, tell_table
+from agent.cli.common import NO, ConfigPath, Json, complain, one_line, opened, safe_json, tell, tell_table
 from agent.config import Config
 from agent.texts import say, word
 
@@ -36,7 +36,7 @@ def report(
             _needs_pipelines(loaded)
             rows = (reports.funnel if name is Report.funnel else reports.objections)(book, loaded.pipelines)
     if as_json:
-        print(msgspec.json.encode(rows).decode())
+        print(safe_json(msgspec.json.encode(rows).decode()))
     elif name is Report.funnel:
         _print_funnel(rows, book, loaded)
     elif name is Report.objections:

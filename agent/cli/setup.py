@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from agent import importing
-from agent.cli.common import NO, ConfigPath, opened, plain, tell
+from agent.cli.common import NO, ConfigPath, opened, plain, safe_json, tell
 from agent.config import Config
 from agent.errors import NeedsHuman, Retry
 from agent.exporting import export as export_rows
@@ -115,7 +115,7 @@ def export(
 ) -> None:
     """Everything that is known, one JSON line per letter, meeting, stage, objection and record."""
     with opened(config) as (_, store), store.reading() as tx:
-        rows = export_rows(tx)
+        rows = map(safe_json, export_rows(tx))
         if output is None:
             for row in rows:
                 sys.stdout.write(row + "\n")

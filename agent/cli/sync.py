@@ -28,6 +28,7 @@ from agent.cli.common import (
     named_sources,
     one_line,
     opened,
+    safe_json,
     tell,
 )
 from agent.cli.progress import silence, watching
@@ -93,7 +94,7 @@ class Ended(NamedTuple):
 def _tell(ended: Ended, as_json: bool) -> None:
     if as_json:
         told = {name: value for name, value in ended._asdict().items() if name != "code" and value is not None}
-        print(json.dumps(told, ensure_ascii=False))
+        print(safe_json(json.dumps(told, ensure_ascii=False)))
         return
     complain(*ended.problems)
     if ended.changes is not None:
