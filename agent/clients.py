@@ -12,7 +12,11 @@ from functools import cache
 from importlib.resources import files
 
 from agent.model import Company, Contact, Deal
+from agent.words import everyday
 from connectors.domains import registrable
+
+MAX_TITLE = 50  # words of a meeting's title
+SHORT_NAME = 5  # letters of a word that may stand for a company's name
 
 STRANGER = "new:"  # a client that is not in the CRM: "new:" + domain, or + address at a free-mail provider
 
@@ -60,6 +64,8 @@ class Directory:
     _group: dict[str, str] = field(default_factory=dict)
     _members: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     _names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _people: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _short: dict[str, set[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, companies: Iterable[Company], contacts: Iterable[Contact], deals: Iterable[Deal]) -> "Directory":
@@ -118,9 +124,19 @@ class Directory:
             self._members[root(node)].append(node)
 
     def _index_names(self) -> None:
+        first: dict[str, set[str]] = defaultdict(set)
         for company in self.companies.values():
             if name := name_words(company.name):
-                self._names[name].add(company.id)
+                self._names[name].add(f"company:{company.id}")
+                first[name.partition(" ")[0]].add(f"company:{company.id}")
+        for contact in self.contacts.values():
+            name = " ".join(_WORD.findall(contact.name.lower().replace("ё", "е")))
+            if " " in name:
+                self._people[name].add(f"contact:{contact.id}")
+        # Fenwick Dairy is called Fenwick, as long as nobody else is
+        self._short = {
+            w: n for w, n in first.items() if len(n) == 1 and len(w) >= SHORT_NAME and w[:5] not in everyday()
+        }
 
     def identify(self, email: str) -> Identity:
         """The contacts and companies behind one address."""
@@ -150,14 +166,17 @@ class Directory:
         return {self._group[node] for node in nodes if node in self._group}
 
     def clients_named(self, title: str) -> set[str]:
-        """The clients whose company is named in a title, word for word."""
-        words = name_words(title).split()
-        found: set[str] = set()
-        for length in range(1, 6):
-            for start in range(len(words) - length + 1):
-                for company_id in self._names.get(" ".join(words[start : start + length]), ()):
-                    found.add(self._group[f"company:{company_id}"])
-        return found
+        """The clients whose company or contact is named in a title: in full, else by the company's first word.
+
+        That stands for the name where it stands alone: "Visit (Fenwick)", "Dryer @ Fenwick", not "Fenwick Road".
+        """
+        words = name_words(title).split()[:MAX_TITLE]
+        runs = [" ".join(words[i : i + length]) for length in range(1, 6) for i in range(len(words) - length + 1)]
+        parts = [name_words(part) for part in _PART.split(title[:1_000])]
+        for names, said in ((self._people, runs), (self._names, runs), (self._short, parts)):
+            if found := {self._group[node] for name in said for node in names.get(name, ())}:
+                return found
+        return set()
 
     def members(self, client: str) -> tuple[list[Company], list[Contact], list[Deal]]:
         """The companies, contacts and deals that are folded together under this client."""
@@ -176,6 +195,7 @@ _FORMS = frozenset(
     "ооо оао зао пао ао ип нко мау муп гуп фгуп тоо чп тов".split()
 )
 _WORD = re.compile(r"\w+")
+_PART = re.compile(r"[()\[\]/@:;,|–—]")
 
 
 def name_words(name: str) -> str:

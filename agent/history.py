@@ -7,13 +7,15 @@ Pure: the same knowledge gives the same history, whatever arrived first; `now` i
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from agent.clients import STRANGER
-from agent.match import About, DealThen, Match, match
+from agent.clients import STRANGER, domain_of
+from agent.learned import Heard, Learned, Said, learn
+from agent.match import About, DealThen, Match, match, speaks_of
 from agent.model import (
     Company,
     Contact,
@@ -33,8 +35,11 @@ from agent.model import (
 )
 from agent.objections import ObjectionBook
 from agent.stages import Progress, in_order, move_key
-from agent.words import topic, words
+from agent.words import STEM, Moment, answered_topic, topic, words
 from classifiers import PROPOSE, WRITE
+
+QUIET = timedelta(days=7)  # so long after the end or the pause of a deal a new talk about it is a return
+MAX_NAMES = 50  # of one letter's people
 
 NO_READING = Reading(version="", language="other")
 
@@ -83,18 +88,17 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
 
 def fold(client: Client, seen: Iterable[Seen], answers: Sequence[Answer], now: datetime) -> History:
     """The client's history as of `now`."""
-    folding = _Folding(client, answers, now)
     timeline = sorted(_timeline(client, seen), key=lambda e: e[:3])
-    folding.hear_answers(event for _, _, _, event in reversed(timeline) if isinstance(event, Seen))
-    for _at, _order, _key, event in timeline:
-        if isinstance(event, Seen):
-            folding.activity(event)
-        elif event.date <= now:
-            folding.person_moved(_key, event)
-    return folding.result()
+    first = _Folding(client, answers, now).go_through(timeline)
+    if not client.deals:
+        return first.result()
+    return _Folding(client, answers, now, first).go_through(timeline).result()
 
 
-def _timeline(client: Client, seen: Iterable[Seen]) -> Iterable[tuple[datetime, int, str, Seen | StageEvent]]:
+_Event = tuple[datetime, int, str, Seen | StageEvent]
+
+
+def _timeline(client: Client, seen: Iterable[Seen]) -> Iterable[_Event]:
     for one in seen:
         yield one.at, 1, one.key, one
     for deal in client.deals:
@@ -105,11 +109,20 @@ def _timeline(client: Client, seen: Iterable[Seen]) -> Iterable[tuple[datetime, 
 class _Folding:
     """The state of one fold; its methods are the steps of the story above."""
 
-    def __init__(self, client: Client, answers: Sequence[Answer], now: datetime) -> None:
+    def __init__(
+        self, client: Client, answers: Sequence[Answer], now: datetime, before: "_Folding | None" = None
+    ) -> None:
         self.client = client
         self.now = now
         self.answers = {(a.kind, a.subject): a for a in answers}
         names = {c.id: " ".join(words(c.name)) for c in client.companies}
+        self.people = " ".join(w for c in client.contacts for w in words(c.name))
+        self.said: dict[str, Said] = before.said if before else {}
+        self.heard: list[Heard] = []
+        own = [domain_of(email).replace(".", " ") for email in client.own]
+        named = (*(c.name for c in client.contacts), *(c.name for c in client.companies), *own)
+        self.names: set[str] = {w[:STEM] for name in (*named, *(d.name for d in client.deals)) for w in words(name)}
+        self.learned = learn(before.heard, frozenset(before.names)) if before else Learned()
         self.deals = {d.id: self._progress(d, names.get(d.company_id or "", "")) for d in client.deals}
         self.links: list[Link] = []
         self.moves: list[StageMove] = []
@@ -118,11 +131,23 @@ class _Folding:
         self.thread_deals: dict[int, tuple[str, ...]] = {}
         self.thread_answers: dict[int, tuple[str, ...]] = {}
         self.thread_topics: dict[int, str] = {}
+        self.thread_began: dict[int, datetime] = {}
 
     def _progress(self, deal: Deal, company_name: str) -> Progress:
         pipeline = self.client.pipelines.get(deal.pipeline, Pipeline(name=deal.pipeline, stages=()))
         first = pipeline.stages[0].name if pipeline.stages else deal.stage
-        return Progress(DealThen(deal, company_name, closed_at=deal.closed_at), pipeline, first)
+        without = f"{company_name} {self.people}".strip()
+        return Progress(DealThen(deal, without, closed_at=deal.closed_at), pipeline, first)
+
+    def go_through(self, timeline: Sequence[_Event]) -> "_Folding":
+        """From the first event to the last; what a person answered counts from the beginning."""
+        self.hear_answers(event for _, _, _, event in reversed(timeline) if isinstance(event, Seen))
+        for _at, _order, key, event in timeline:
+            if isinstance(event, Seen):
+                self.activity(event)
+            elif event.date <= self.now:
+                self.person_moved(key, event)
+        return self
 
     def result(self) -> History:
         return History(
@@ -166,11 +191,11 @@ class _Folding:
             found = self._which_deal(seen)
             self.links.append(self._link(seen, found))
             self._remember(seen, found.deal_ids)
-            self._prove(seen, found.deal_ids)
+            self._prove(seen, found)
         else:
             self.links.append(Link(activity=seen.key, outcome=outcome, reason=reason, verified=seen.verified))
             if reason == "notice":  # a machine's word on a deal is evidence, though not an activity
-                self._prove(seen, self._which_deal(seen).deal_ids)
+                self._prove(seen, self._which_deal(seen))
 
     # -- which deal? -------------------------------------------------------------------------------------------
 
@@ -181,20 +206,33 @@ class _Folding:
         return match(self._about(seen), [deal.then for deal in self.deals.values()])
 
     def _about(self, seen: Seen) -> About:
-        record = seen.record
-        subject = record.subject if isinstance(record, Message) else record.title
-        repeated = isinstance(record, Message) and topic(subject) == self.thread_topics.get(seen.thread)
+        record, thread_deals = seen.record, self.thread_deals.get(seen.thread, ())
         return About(
             at=record.date if isinstance(record, Message) else record.start,
-            text=seen.new_text,
-            subject="" if repeated else subject,
-            attachments=tuple(a.name for a in record.attachments) if isinstance(record, Message) else (),
+            said=self._said(seen),
             outside=seen.outside,
             contact_ids=seen.contact_ids,
             owners=seen.owners,
-            thread_deals=self.thread_deals.get(seen.thread, ()),
+            key=seen.key,
+            answers_topic=answered_topic(record.subject) if isinstance(record, Message) else "",
+            moment=_moment(record) if isinstance(record, Meeting) else None,
+            thread_deals=thread_deals,
+            later_deals=() if thread_deals else self.learned.led_to(seen.thread, seen.key),
             answered_deals=self.thread_answers.get(seen.thread, ()),
+            of_a_sale=_of_a_sale(seen, new=seen.thread not in self.thread_topics),
+            learned=self.learned,
         )
+
+    def _said(self, seen: Seen) -> Said:
+        """The letter's own words; its subject counts when it does not just repeat the thread's."""
+        if seen.key not in self.said:
+            record = seen.record
+            if isinstance(record, Message):
+                subject = "" if _topic(seen) == self.thread_topics.get(seen.thread) else record.subject
+                self.said[seen.key] = Said(seen.new_text, subject, tuple(a.name for a in record.attachments))
+            else:
+                self.said[seen.key] = Said(seen.new_text, record.title)
+        return self.said[seen.key]
 
     def _link(self, seen: Seen, found: Match) -> Link:
         of_deals = {c for i in found.deal_ids if (c := self.deals[i].then.deal.company_id)}
@@ -211,8 +249,11 @@ class _Folding:
         )
 
     def _remember(self, seen: Seen, deal_ids: tuple[str, ...]) -> None:
+        self.names.update(w[:STEM] for name in _names(seen.record) for w in words(name))
+        self.thread_began.setdefault(seen.thread, seen.at)
+        self.heard.append(Heard(seen.key, seen.at, seen.thread, _topic(seen), self._said(seen), deal_ids))
         if isinstance(seen.record, Message):
-            self.thread_topics.setdefault(seen.thread, topic(seen.record.subject))
+            self.thread_topics.setdefault(seen.thread, _topic(seen))
         if deal_ids:
             self.thread_deals[seen.thread] = deal_ids
         for deal_id in deal_ids:
@@ -220,14 +261,19 @@ class _Folding:
 
     # -- what does it prove? -----------------------------------------------------------------------------------
 
-    def _prove(self, seen: Seen, deal_ids: tuple[str, ...]) -> None:
+    def _prove(self, seen: Seen, found: Match) -> None:
         if seen.verified == "failed" or not _took_place(seen, self.now):
             return
-        for deal_id in deal_ids:
+        named = {c.deal_id for c in found.candidates if speaks_of(c)}
+        for deal_id in found.deal_ids:
             deal = self.deals[deal_id]
             stage_then = deal.stage
-            for milestone in _milestones(seen):
-                for target in deal.targets(milestone.name, seen.direction):
+            milestones = _milestones(seen)
+            if not milestones and deal_id in named and self._comes_back(seen, deal):
+                for target in deal.taken_up():
+                    self._move(deal, target, seen, _return(seen))
+            for milestone in milestones:
+                for target in deal.targets(milestone.name, _who_acts(seen)):
                     self._move(deal, target, seen, milestone)
             if seen.direction == "outbound" and isinstance(seen.record, Message):
                 self.objections.we_wrote(deal_id, seen.new_text)
@@ -242,6 +288,13 @@ class _Folding:
                         message_id=message_id,
                         at=seen.at,
                     )
+
+    def _comes_back(self, seen: Seen, deal: Progress) -> bool:
+        """Does the client begin a new talk about a deal that had been paused or lost before?"""
+        begun = self.thread_began.get(seen.thread)
+        asks = seen.direction == "inbound" and isinstance(seen.record, Message)
+        asks = asks and not (seen.reading.automated or seen.reading.objections)
+        return asks and begun is not None and deal.since is not None and begun > deal.since + QUIET
 
     def _move(self, deal: Progress, target: Stage, seen: Seen, milestone: MilestoneRead) -> None:
         key = move_key(deal.deal_id, target.name, deal.entries.get(target.name, 0) + 1)
@@ -282,6 +335,45 @@ class _Folding:
         self.objections.close(passed, at, why)
 
 
+# -- which deal? --------------------------------------------------------------------------------------------------
+
+
+def _topic(seen: Seen) -> str:
+    return topic(seen.record.subject) if isinstance(seen.record, Message) else ""
+
+
+# what clients are met for besides sales, by how the words begin: meals, feasts, upkeep, visits of an authority
+_NO_SALE = frozenset(
+    "lunch dinne break birth anniv chris easte party maint repai inspe "
+    "обед ужин завтр юбиле празд поздр корпо обслу ремон инспе прове".split()
+)
+
+
+def _moment(meeting: Meeting) -> Moment | None:
+    if meeting.all_day:
+        return None
+    try:
+        start = meeting.start.astimezone(ZoneInfo(meeting.tz))
+    except (KeyError, ValueError, OSError):  # no such zone
+        start = meeting.start
+    return start.day, start.hour, start.minute
+
+
+def _names(record: Message | Meeting) -> Iterable[str]:
+    """Of whoever takes part: whom a letter greets says nothing of a deal."""
+    people = (*record.from_, *record.to, *record.cc) if isinstance(record, Message) else record.attendees
+    return (a.name for a in people[:MAX_NAMES] if a.name)
+
+
+def _of_a_sale(seen: Seen, *, new: bool) -> bool:
+    """Does it speak of some sale? We begin a talk, or the reader found a step of a sale, or an objection."""
+    if isinstance(seen.record, Meeting):
+        return not any(w[:STEM] in _NO_SALE for w in words(seen.record.title))
+    begins = new and seen.direction == "outbound"
+    said = [r.confidence for r in seen.reading.milestones] + [r.confidence for r in seen.reading.objections]
+    return begins or max(said, default=0.0) >= PROPOSE
+
+
 # -- is it his business? ------------------------------------------------------------------------------------------
 
 _Verdict = tuple[Literal["logged", "skipped", "waiting"], str]
@@ -308,6 +400,8 @@ def _meeting_business(client: Client, seen: Seen, meeting: Meeting, now: datetim
     ours = [a for a in meeting.attendees if a.email in client.own]
     if meeting.status == "cancelled" or seen.gone:
         return "skipped", "cancelled"
+    if not seen.outside and len(ours) > 1:  # a client's name in the title does not make him take part
+        return "skipped", "internal"
     if ours and all(a.answer == "declined" for a in ours):
         return "skipped", "declined_by_rep"
     if client.key.startswith(STRANGER):
@@ -343,6 +437,20 @@ def _milestones(seen: Seen) -> list[MilestoneRead]:
         return [MilestoneRead(name="meeting_held", confidence=1.0, evidence=title, by="calendar")]
     sure = (m for m in seen.reading.milestones if m.confidence >= PROPOSE)
     return in_order(m for m in sure if m.name not in ("meeting_held", "meeting_scheduled"))
+
+
+def _who_acts(seen: Seen) -> Direction:
+    """Whoever invites, the client comes to a meeting of his own will; a standing call goes on by itself."""
+    single = isinstance(seen.record, Meeting) and seen.record.recurrence_id is None
+    return "inbound" if single else seen.direction
+
+
+def _return(seen: Seen) -> MilestoneRead:
+    """A client who begins a new talk about a paused or lost deal has taken it up again; his first words show it."""
+    quote = seen.new_text.strip().partition("\n")[0][:200]
+    start = max(seen.new_text.find(quote), 0)
+    said = Span(quote=quote, start=start, end=start + len(quote))
+    return MilestoneRead(name="contact_established", confidence=WRITE, evidence=said, by="return")
 
 
 def _why_only_proposed(deal: Progress, target: Stage, seen: Seen, milestone: MilestoneRead) -> str:

@@ -21,6 +21,7 @@ class Progress:
     then: DealThen
     pipeline: Pipeline
     stage: str
+    since: datetime | None = None  # when it came to where it stands
     before_hold: str = ""
     proposed: set[str] = field(default_factory=set)  # stages that wait for a person
     touched: set[str] = field(default_factory=set)  # stages of which a person took a move back
@@ -55,7 +56,8 @@ class Progress:
         elif self.then.closed_at is not None and self.then.closed_at <= at:  # it has come back
             self.then.closed_at = None
         self.entries[name] = self.entries.get(name, 0) + 1
-        self.stage = name
+        self.stage, self.since = name, at
+        self.proposed.discard(name)
         if kind != "hold":  # a pause answers no question
             self.proposed = {s for s in self.proposed if self.rank(s) > self.rank(name)}
 
@@ -76,6 +78,14 @@ class Progress:
             back = self.named(self.before_hold)
             return [back, *self._ahead(reached, back.name)]
         return self._ahead(reached, self.stage)
+
+    def taken_up(self) -> list[Stage]:
+        """Where a paused or lost deal goes on when the client comes back to it, though he says nothing else of it."""
+        if self.current.kind == "hold":
+            return [self.named(self.before_hold)] if self.before_hold else []
+        if self.current.kind == "lost":
+            return [s for s in self.pipeline.stages if "contact_established" in s.reached_by][:1]
+        return []
 
     def _ahead(self, reached: Iterable[Stage], base: str) -> list[Stage]:
         return [s for s in reached if self.rank(s.name) > self.rank(base)][:1]

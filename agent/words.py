@@ -3,7 +3,8 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.resources import files
 
 MAX_WORDS = 4_000  # of one text; the rest says nothing new about which deal it is
 
@@ -27,6 +28,11 @@ def words(text: str) -> list[str]:
 def topic(subject: str) -> str:
     """A subject without the marks of replies and forwards, for comparing."""
     return " ".join(words(_REPLY_MARK.sub("", subject[:1_000])))
+
+
+def answered_topic(subject: str) -> str:
+    """The subject that a reply or a forward carries on; "" when it has no such mark."""
+    return topic(subject) if _REPLY_MARK.match(subject[:1_000]) else ""
 
 
 # what may follow the letters that two forms of one word share
@@ -82,6 +88,21 @@ def name_units(name: str, without: str = "") -> tuple[tuple[str, ...], ...]:
     return tuple(dict.fromkeys(units))
 
 
+_PART = re.compile(r"[@/:;,()|—–]| - ")
+_FILLING = frozenset(
+    "deal untitled unnamed enquiry inquiry request lead opportunity project "
+    "сделка запрос заявка проект без названия обращение лид".split()
+)
+
+
+@lru_cache(maxsize=20_000)
+def name_parts(name: str, without: str = "") -> tuple[tuple[tuple[str, ...], ...], ...]:
+    """The units of each part of a deal's name: what is sold, where, for whom; what every deal is called is left out."""
+    parts = (name_units(part, without) for part in _PART.split(name))
+    telling = (tuple(u for u in units if u[0] not in _FILLING) for units in parts)
+    return tuple(units for units in telling if units)
+
+
 class WordIndex:
     """The words of one text, asked for by a word in any ending, or by words that follow each other."""
 
@@ -104,8 +125,26 @@ class WordIndex:
         following = self._words[place + 1 : place + 1 + len(rest)]
         return len(following) == len(rest) and all(map(same_word, rest, following))
 
+    def distinct(self) -> Iterable[str]:
+        return self._places.keys()
+
     def __len__(self) -> int:
         return len(self._words)
+
+
+STEM = 5  # letters by which the forms of one word are taken together when they are counted
+
+
+@cache
+def everyday() -> frozenset[str]:
+    """How words begin that stand in sales letters of every trade."""
+    lines = files("agent").joinpath("data/everyday.txt").read_text(encoding="utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def telling_stems(text: Iterable[str]) -> frozenset[str]:
+    """The words of a text by their beginnings, without short ones, numbers and everyday ones."""
+    return frozenset(w[:STEM] for w in text if len(w) >= 4 and w.isalpha()) - everyday()
 
 
 def plain_number(number: str) -> str:
@@ -143,3 +182,49 @@ def numbers(texts: Iterable[str]) -> set[str]:
                     if len(digits) >= 4:
                         found.add(digits)
     return found
+
+
+# what a number of more than four digits follows when it is the number of a paper, not an amount
+_PAPER = re.compile(
+    r"(?:\b(?:offer|quote|quotation|proposal|contract|agreement|invoice|bill|order|number|no|nr|ref|po)"
+    r"|\b(?:кп|предложени\w{1,2}|договор\w{0,3}|счет\w{0,2}|счёт\w{0,2}|заказ\w{0,2}|номер\w{0,2})|№|#)"
+    r"[\s.:№#]{0,4}\Z",
+    re.IGNORECASE,
+)
+_CODE = re.compile(r"[^\W_]+(?:[-–/.][^\W_]+)*")
+_DATE = re.compile(r"\d{1,4}([./-])\d{1,2}(?:\1\d{1,4})?\Z|(?:19|20)\d{2}(?:[./-]\d{1,2}){0,2}\Z")
+
+
+def paper_numbers(texts: Iterable[str]) -> frozenset[str]:
+    """Numbers that look like those of offers, contracts and invoices: OF/26/118, К-0549-О, "invoice 260118"."""
+    found: set[str] = set()
+    for text in texts:
+        line = text[:200_000].replace("_", " ")
+        for code in _CODE.finditer(line):
+            token = code[0]
+            digits = sum(c.isdigit() for c in token)
+            if not 3 <= digits <= 20 or len(token) > 40 or _DATE.match(token):
+                continue
+            joined = any(c.isalpha() for c in token) and any(c in "-–/." for c in token)
+            if joined or _PAPER.search(line, max(0, code.start() - 20), code.start()):
+                found.add(plain_number(token))
+    return frozenset(found)
+
+
+Moment = tuple[int, int, int]  # day of the month, hour, minute
+
+MAX_MOMENTS = 12  # days, and hours, of one text
+_CLOCK = re.compile(r"(?<![\d.:/])(\d{1,2})[:.](\d{2})(?![\d:/]|\.\d)(?:\s?([ap])\.?m\b)?", re.IGNORECASE)
+_DAY = re.compile(r"(?<![\d:])(\d{1,2})(?![\d:])")
+
+
+def moments(text: str) -> set[Moment]:
+    """Each day of the month that a text names with each time of the day: "8:30 on 16/03" is (16, 8, 30)."""
+    hours = {
+        (int(h) % 12 + 12 if half.lower() == "p" else int(h), int(m))
+        for h, m, half in _CLOCK.findall(text[:20_000])[:MAX_MOMENTS]
+    }
+    if not hours:
+        return set()
+    days = {int(d) for d in _DAY.findall(text[:20_000])[:MAX_MOMENTS]}  # 20.03 may be a day or an hour: both are tried
+    return {(day, h, m) for day in days if 1 <= day <= 31 for h, m in hours if h < 24 and m < 60}

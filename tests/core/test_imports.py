@@ -13,7 +13,8 @@ OURS = ("agent", "connectors", "classifiers")
 
 CONTRACTS = {"agent.model", "agent.errors"}
 PURE = {
-    f"agent.{name}" for name in ("words", "clients", "match", "stages", "objections", "history", "changes", "intake")
+    f"agent.{name}"
+    for name in ("words", "clients", "learned", "match", "stages", "objections", "history", "changes", "intake")
 }
 TOP = ("agent.cli", "agent.daemon")
 PARSERS = {
