@@ -84,6 +84,8 @@ $(VENV)/.fuzz: $(VENV)/.dev requirements/fuzz.txt
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
+	@$(call apt,dovecot,dovecot-imapd)
+	@$(call apt,mbsync,isync)
 	@$(call install,--require-hashes -r requirements/bench.txt)
 	@touch $@
 

@@ -7,11 +7,11 @@ BENCHMARKS = ("collect", "read")
 
 
 def main() -> None:
-    names = sys.argv[1:2] if sys.argv[1:2] and not sys.argv[1].startswith("-") else list(BENCHMARKS)
-    for name in names:
-        if name not in BENCHMARKS:
-            sys.exit(f"unknown benchmark {name}; known are: {', '.join(BENCHMARKS)}")
-        import_module(f"bench.{name}").main(sys.argv[2:] if names == sys.argv[1:2] else sys.argv[1:])
+    name, options = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("", [])
+    if name and name not in BENCHMARKS:
+        sys.exit(f"usage: python -m bench [NAME [OPTIONS]]; known are: {', '.join(BENCHMARKS)}")
+    for one in [name] if name else BENCHMARKS:
+        import_module(f"bench.{one}").main(options)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ USER = "bench"
 
 def main(arguments: list[str]) -> None:
     options = argparse.ArgumentParser(prog="python -m bench collect", description=__doc__)
-    options.add_argument("--letters", type=int, default=10_000)
+    options.add_argument("--letters", type=int, default=20_000)
     options.add_argument("--runs", type=int, default=3)
     chosen = options.parse_args(arguments)
     if shutil.which("mbsync") is None:
