@@ -17,10 +17,11 @@ import msgspec
 from imapclient import imap4
 from imapclient import tls as imapclient_tls
 from imapclient.exceptions import CapabilityError, LoginError
-from imapclient.response_parser import parse_fetch_response, parse_response
+from imapclient.response_parser import parse_response
 
 from agent.errors import NeedsHuman, Rejected, Retry
 from connectors.mail.folders import Folder, decode_name
+from connectors.mail.imap_answers import fetched
 
 VERBS = frozenset(
     {"CAPABILITY", "STARTTLS", "LOGIN", "AUTHENTICATE", "LIST", "STATUS", "EXAMINE", "UNSELECT", "NOOP", "LOGOUT"}
@@ -226,7 +227,7 @@ class Wire:
             self._imap.response("FETCH")
             typ, data = self._imap.uid("FETCH", ranges(uids), f"({items})")
             self._checkok("FETCH", typ, data)
-            answer = parse_fetch_response(data, normalise_times=False)
+            answer = fetched(data, uid_is_key=True)
         wanted = set(uids)
         return {uid: found for uid, found in answer.items() if uid in wanted}
 
@@ -238,7 +239,7 @@ class Wire:
             self._imap.response("FETCH")
             typ, data = self._imap.fetch(ranges(numbers), f"({items})")
             self._checkok("FETCH", typ, data)
-            answer = parse_fetch_response(data, normalise_times=False, uid_is_key=False)
+            answer = fetched(data, uid_is_key=False)
         return [answer[number] for number in sorted(answer)]
 
     def close(self) -> None:
