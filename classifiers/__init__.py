@@ -18,9 +18,9 @@ PROPOSE = 0.5  # one at least this sure is proposed; what is less sure is no opi
 
 def version() -> str:
     """Names the rules and the model: a reading is kept for as long as this stays the same."""
-    from classifiers.rules import VERSION
+    from classifiers import manifest
 
-    return VERSION
+    return manifest.full_version(manifest.version())
 
 
 def read(letters: Sequence[Letter]) -> list[Reading]:

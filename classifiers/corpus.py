@@ -18,6 +18,7 @@ LANGUAGES = ("en", "ru")
 RUN = 5  # words: letters of two parts that share so many in a row are near
 TELLING = 3  # of those must be no everyday words
 PLAIN = 200  # of the most frequent words count as everyday ones, besides all short ones
+KNOWN = 5  # letters in which an everyday word stands at least
 TRAPS = frozenset(
     "negation resolved quoted hypothetical third_party sarcasm polite_refusal hedge future we_as_buyer "
     "scheduling_only forward mixed_language internal conditional".split()
@@ -166,4 +167,4 @@ def _everyday(texts: Sequence[Sequence[str]]) -> frozenset[str]:
         for word in set(some):
             counts[word] = counts.get(word, 0) + 1
     frequent = sorted(counts, key=lambda word: (-counts[word], word))[:PLAIN]
-    return frozenset(frequent) | {word for word in counts if len(word) < 3}
+    return frozenset(word for word in frequent if counts[word] >= KNOWN) | {word for word in counts if len(word) < 3}

@@ -185,7 +185,7 @@ def report(verdicts: Sequence[Verdict]) -> Report:
     alarmed = counts[:, types, FALSE].sum(1) > 0
     moved = counts[:, milestones, FALSE].sum(1) > 0
     right_type = counts[:, types, RIGHT].sum(1)
-    right_word = counts[:, [_AT["genuine"], _AT["stalling"]], RIGHT].sum((1))
+    right_word = counts[:, [_AT["genuine"], _AT["stalling"]], RIGHT].sum(1)
     said = sorted((pair for one in verdicts for pair in one.said), key=lambda pair: -pair[0])
     sure = [[right for confidence, right in one.said if confidence >= WRITE] for one in verdicts]
     return Report(
@@ -216,7 +216,8 @@ def _draws(letters: int) -> Counts:
 
 
 def _sums(weights: Counts, counts: Counts) -> Counts:
-    return np.tensordot(weights, counts, axes=(1, 0))
+    summed: Counts = np.tensordot(weights, counts, axes=(1, 0))
+    return summed
 
 
 def _f1(sums: Counts) -> Counts:
@@ -239,7 +240,8 @@ def _figure(draws: Counts, measure: Callable[[Counts], Counts]) -> Figure:
 def _share(draws: Counts, part: NDArray[Any], whole: NDArray[Any]) -> Figure:
     def measure(weights: Counts) -> Counts:
         over, under = weights @ part.astype(float), weights @ whole.astype(float)
-        return np.divide(over, under, out=np.zeros_like(over), where=under > 0)
+        shares: Counts = np.divide(over, under, out=np.zeros_like(over), where=under > 0)
+        return shares
 
     return _figure(draws, measure)
 
@@ -318,8 +320,8 @@ def as_text(reports: dict[str, Report]) -> Iterable[str]:
             )
     yield ""
     yield f"{'trap':34}{'letters':>8}{'without mistake':>17}"
-    for trap, (letters, share) in reports["all"].traps.items():
-        yield f"{trap:34}{letters:>8}{share:>17.2f}"
+    for trap, (letters, faultless) in reports["all"].traps.items():
+        yield f"{trap:34}{letters:>8}{faultless:>17.2f}"
 
 
 def _shown(figure: Figure) -> str:

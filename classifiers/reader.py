@@ -1,7 +1,7 @@
 """From letters to readings: cut, tell the language and the kind of letter, find the phrases, decide.
 
 letters -> cuts (clean) -> kind and language (automated, clean) -> sentences with phrases (pipeline)
-        -> milestones, objections
+        -> milestones, objections (rules) -> the same, weighed by the trained heads where they can read (votes)
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,17 @@ from typing import Literal
 import msgspec
 
 from agent.model import Cut, Letter, MilestoneRead, NotBusiness, ObjectionRead, Reading
+from classifiers import votes
 from classifiers.automated import automated, matter
 from classifiers.clean import find_cuts, handed_over, kept, language, without_history
+from classifiers.encoder import Encoder, encode_once
+from classifiers.features import Example, example
+from classifiers.heads import Model, shipped
+from classifiers.manifest import full_version
+from classifiers.manifest import version as model_version
 from classifiers.milestones import buying, milestones
 from classifiers.objections import objections
-from classifiers.rules import VERSION, book
+from classifiers.rules import book
 from classifiers.spans import Sentence
 
 MAX_TEXT = 40_000  # characters of one letter; what stands behind is not read
@@ -34,11 +40,54 @@ class Prepared(msgspec.Struct, frozen=True):
     shown: str  # the body with blanks for all that is not read: places stay those of the body
 
 
+class Ruled(msgspec.Struct, frozen=True):
+    """A letter as the rules read it."""
+
+    prepared: Prepared
+    sentences: tuple[Sentence, ...]  # empty where nothing can be said
+    milestones: tuple[MilestoneRead, ...] = ()
+    objections: tuple[ObjectionRead, ...] = ()
+
+
 def read_all(letters: Sequence[Letter]) -> list[Reading]:
-    """One reading per letter, in the same order."""
+    """One reading per letter, in the same order; by the rules alone where no heads can read."""
+    ruled = ruled_all(letters)
+    if not any(one.sentences for one in ruled):
+        return [by_rules(one, model_version()) for one in ruled]  # the encoder is loaded only when there is a sentence
+    heads = shipped()
+    return with_model(ruled, *heads) if heads else [by_rules(one) for one in ruled]
+
+
+def read_by_rules(letters: Sequence[Letter]) -> list[Reading]:
+    """The same without the trained heads."""
+    return [by_rules(one) for one in ruled_all(letters)]
+
+
+def ruled_all(letters: Sequence[Letter]) -> list[Ruled]:
     prepared = [_prepare(letter) for letter in letters]
-    found = _sentences(prepared)
-    return [_reading(one, some) for one, some in zip(prepared, found, strict=True)]
+    return [_ruled(one, some) for one, some in zip(prepared, _sentences(prepared), strict=True)]
+
+
+def with_model(ruled: Sequence[Ruled], model: Model, encoder: Encoder) -> list[Reading]:
+    """The readings of rules and heads together."""
+    return [
+        by_rules(one, model.manifest.version) if seen is None else _weighed(one, seen, model)
+        for one, seen in zip(ruled, examples(ruled, encoder), strict=True)
+    ]
+
+
+def examples(ruled: Sequence[Ruled], encoder: Encoder) -> list[Example | None]:
+    """What the heads see of each letter; None where there is nothing to see. All sentences are encoded at once."""
+    texts = [[one.prepared.letter.body[some.start : some.end] for some in one.sentences] for one in ruled]
+    vectors = encode_once(encoder, [text for some in texts for text in some])
+    found: list[Example | None] = []
+    at = 0
+    for one, some in zip(ruled, texts, strict=True):
+        own = vectors[at : at + len(some)]
+        at += len(some)
+        letter = one.prepared.letter
+        found.append(example(letter, one.sentences, own, one.milestones, one.objections) if some else None)
+    return found
 
 
 def _prepare(letter: Letter) -> Prepared:
@@ -103,15 +152,31 @@ def _tongue(one: Prepared) -> str:
     return "ru" if any("а" <= letter <= "я" for letter in one.shown.lower()) else "en"
 
 
-def _reading(one: Prepared, some: tuple[Sentence, ...]) -> Reading:
-    proven: tuple[MilestoneRead, ...] = ()
-    held: tuple[ObjectionRead, ...] = ()
-    if some and not buying(one.letter, some):
-        proven = milestones(one.letter, some, book(_tongue(one)).lists)
-        if not one.machine:
-            held = objections(one.letter, some, {read.name for read in proven})
+def _ruled(one: Prepared, some: tuple[Sentence, ...]) -> Ruled:
+    if not some or buying(one.letter, some):
+        return Ruled(one, ())
+    proven = milestones(one.letter, some, book(_tongue(one)).lists)
+    held = () if one.machine else objections(one.letter, some, {read.name for read in proven})
+    return Ruled(one, some, proven, held)
+
+
+def _weighed(one: Ruled, seen: Example, model: Model) -> Reading:
+    scores = model.scores(seen)
+    asked = (one.prepared.letter, one.sentences, scores)
+    name = model.manifest.version
+    proven = votes.milestones(*asked, one.milestones, model.manifest.milestones, name)
+    held = () if one.prepared.machine else votes.objections(*asked, one.objections, model.manifest.objections, name)
+    return _reading(one.prepared, proven, held, full_version(name))
+
+
+def by_rules(one: Ruled, model: str = "") -> Reading:
+    """What the rules say; `model` names the heads that had nothing to see in it."""
+    return _reading(one.prepared, one.milestones, one.objections, full_version(model))
+
+
+def _reading(one: Prepared, proven: tuple[MilestoneRead, ...], held: tuple[ObjectionRead, ...], named: str) -> Reading:
     return Reading(
-        version=VERSION,
+        version=named,
         language=one.language,
         cuts=one.cuts,
         milestones=proven,

