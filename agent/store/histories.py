@@ -300,7 +300,7 @@ def _seen(row: Any, client: str, outside: Sequence[str], owners: set[str], peopl
         claims_client=any(client in people.clients_of(email) for email in claimed),
         new_text=new_text(record.text, read.cuts) if isinstance(record, Message) else record.description,
         reading=read,
-        gone=row.gone_at is not None and isinstance(record, Meeting) and row.gone_at < record.end,  # tidied up is held
+        gone=row.gone_at is not None,
     )
 
 
