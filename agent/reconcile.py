@@ -1,6 +1,7 @@
 """The proof that nothing was lost: what stands on the server, in the ledger and in the CRM, compared by identity."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import Connection, select
 
@@ -13,6 +14,7 @@ from agent.store import histories, ledger, sources
 from agent.store.tables import activity, crm_activity, link, outbox
 from connectors.base import Ref, Source
 
+QUARANTINE = timedelta(days=30)  # how long the bytes of an item that could not be read are kept
 ASKED_AGAIN = 5  # times that a hosted CRM is asked for one change before it counts as away
 
 
@@ -60,6 +62,7 @@ def prove(flow: Flow, config: SourceConfig, *, repair: bool = False) -> Proof:
     except (Retry, NeedsHuman) as error:
         return Proof(config.name, 0, 0, (), 0, error=str(error))
     with flow.store.transaction() as tx:
+        ledger.empty_quarantine(tx, flow.now() - QUARANTINE)
         sources.save(tx, config.name, proof_missing=len(proof.missing) - proof.taken_up)
         suspicion.settle(tx, config.name, "proof")
         if proof.holds:

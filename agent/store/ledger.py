@@ -465,6 +465,11 @@ def items_in(tx: Connection, names: Collection[str]) -> list[Place]:
     return found
 
 
+def empty_quarantine(tx: Connection, before: datetime) -> None:
+    """The bytes of what has been there for long are let go; its row and its error stay."""
+    tx.execute(update(quarantine).where(quarantine.c.at < before).values(raw=b""))
+
+
 # -- fetching once more, and forgetting ---------------------------------------------------------------------------
 
 

@@ -75,3 +75,16 @@ def test_a_quarantined_letter_that_can_be_read_after_all_is_taken_up(
     world.sync()
     assert [row["outcome"] for row in world.rows("message")] == ["logged"]
     assert world.table(quarantine) == []
+
+
+def test_the_bytes_of_a_letter_that_nobody_could_read_go_after_a_month_and_its_row_stays(
+    world: CompanyWorld, parsers: FragileParsers
+) -> None:
+    world.receive("anna", letter(VERA, ANNA, "Freezer room", "When?", name="when", headers=[("X-Kills", "1")]))
+    world.parsers = parsers
+    world.sync()
+    assert b"X-Kills" in world.table(quarantine)[0].raw
+    world.clock.turn(31 * 86_400)
+    world.prove("anna")
+    assert [row.raw for row in world.table(quarantine)] == [b""]
+    assert [row["outcome"] for row in world.rows("message")] == ["quarantined"]
