@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.model import Letter
-from classifiers import read
+from agent.model import Cut, Letter
+from classifiers import read, signature
 from classifiers.automated import automated, matter
 from classifiers.clean import find_cuts, reply_text
 from connectors.calendars import ical
@@ -50,6 +50,7 @@ SCANNERS: dict[str, Callable[[str], object]] = {
     "reply_text": reply_text,
     "automated": lambda text: automated({}, text, text, text),
     "matter": lambda text: matter({}, text, text, text),
+    "signature": lambda text: signature(text, [Cut(start=0, end=len(text), kind="signature")], "a@b.ru", text),
     "parse_authentication_results": parse_authentication_results,
     "ical.parse": lambda text: ical.parse(text.encode("utf-8", "replace"), WINDOW),
     "ical.parse: an event": lambda text: ical.parse(
