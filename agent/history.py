@@ -219,9 +219,15 @@ class _Folding:
             thread_deals=thread_deals,
             later_deals=() if thread_deals else self.learned.led_to(seen.thread, seen.key),
             answered_deals=self.thread_answers.get(seen.thread, ()),
-            of_a_sale=_of_a_sale(seen, new=seen.thread not in self.thread_topics),
+            we_begin=(we_begin := self._we_begin(seen)),
+            of_a_sale=we_begin or _of_a_sale(seen),
             learned=self.learned,
         )
+
+    def _we_begin(self, seen: Seen) -> bool:
+        """A letter of ours that opens a thread."""
+        is_letter = seen.direction == "outbound" and isinstance(seen.record, Message)
+        return is_letter and seen.thread not in self.thread_topics
 
     def _said(self, seen: Seen) -> Said:
         """The letter's own words; its subject counts when it does not just repeat the thread's."""
@@ -365,13 +371,12 @@ def _names(record: Message | Meeting) -> Iterable[str]:
     return (a.name for a in people[:MAX_NAMES] if a.name)
 
 
-def _of_a_sale(seen: Seen, *, new: bool) -> bool:
-    """Does it speak of some sale? We begin a talk, or the reader found a step of a sale, or an objection."""
+def _of_a_sale(seen: Seen) -> bool:
+    """Does it speak of some sale? The reader found a step of one, or an objection."""
     if isinstance(seen.record, Meeting):
         return not any(w[:STEM] in _NO_SALE for w in words(seen.record.title))
-    begins = new and seen.direction == "outbound"
     said = [r.confidence for r in seen.reading.milestones] + [r.confidence for r in seen.reading.objections]
-    return begins or max(said, default=0.0) >= PROPOSE
+    return max(said, default=0.0) >= PROPOSE
 
 
 # -- is it his business? ------------------------------------------------------------------------------------------

@@ -19,13 +19,14 @@ WEIGHTS = {
     "thread": 2.6,  # the thread was about this deal
     "thread, other words": 0.4,  # ... but the letter speaks of another deal of the client
     "thread, later": 1.8,  # the thread turned out to be about this deal
-    "name": 1.5,  # a word of the deal's name that no other of the client's deals has
+    "name": 2.0,  # a word of the deal's name that no other of the client's deals has
     "name, again": 0.6,  # a further word of the same part of its name
     "shared name": 0.7,  # a word that several of them have, in their names or in their letters
     "own word": 1.3,  # a usual word of the letters about this deal that those about its rivals have not
     "its words": 0.9,  # at most: the letter's words are rather those of the letters about this deal
     "its subject": 1.0,  # it answers a subject that was about this deal only
     "arranged": 1.6,  # a letter about this deal named the meeting's day and hour
+    "first letter": 1.0,  # we begin a talk just after the deal was made, and nothing was written about it yet
     "contact": 0.9,  # the person is on the deal
     "other contact": -0.6,  # the person is on other deals of the client, not on this one
     "seen": 0.3,  # the person has written about this deal
@@ -39,6 +40,7 @@ CLOSENESS = 0.3  # of its weight "its words" gets for every e-fold
 NAME_CAP = 3.6
 THRESHOLD = 1.7  # below it nothing is said
 MARGIN = 0.6  # the best must lead by this much
+FRESH = timedelta(days=21)  # so long after a deal was made our first letter about it is awaited
 BEFORE = timedelta(days=45)  # a deal is often typed in after the talk has begun
 AFTER = timedelta(days=120)  # after that a closed deal is no candidate
 LONG_AFTER = timedelta(days=500)  # ... nor one of which the letter speaks
@@ -86,6 +88,7 @@ class About:
     thread_deals: tuple[str, ...] = ()  # what the thread was about, as far as known
     later_deals: tuple[str, ...] = ()  # what it turned out to be about, when that is not known yet
     answered_deals: tuple[str, ...] = ()  # what a person said of the thread
+    we_begin: bool = False  # our own letter that answers none
     of_a_sale: bool = True  # the reading found a milestone or an objection, or we began the talk
     learned: Learned = field(default_factory=Learned)
 
@@ -244,7 +247,7 @@ def _people(about: About, d: DealThen, deals: Sequence[DealThen]) -> list[Reason
 
 
 def _time(about: About, d: DealThen, deals: Sequence[DealThen], *, sign: bool, other: bool) -> list[Reason]:
-    reasons = []
+    reasons = [_reason("first letter")] if about.we_begin and _is_fresh(d, about.at) else []
     if not d.is_open(about.at):
         reasons.append(_reason("closed"))
     elif _later(d, about.at):
@@ -258,6 +261,11 @@ def _is_sign(about: About, spoken: list[Reason]) -> bool:
     """Does anything show that a client's letter is about the one sale there is, and not about the lift's remote?"""
     known = about.learned.topics.get(about.answers_topic)
     return bool(spoken or known or about.of_a_sale or about.thread_deals or about.later_deals or about.answered_deals)
+
+
+def _is_fresh(d: DealThen, at: datetime) -> bool:
+    made = d.deal.created_at
+    return made is not None and made <= at <= made + FRESH and not d.seen
 
 
 def _later(d: DealThen, at: datetime) -> bool:
