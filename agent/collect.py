@@ -123,10 +123,11 @@ def _ready(flow: Flow, config: SourceConfig, batch: Batch, backfill: bool) -> _R
 def _store_batch(flow: Flow, config: SourceConfig, ready: _Ready) -> int:
     started = time.monotonic()
     batch, backfill, prepared, poisoned = ready
-    with flow.store.transaction() as tx:
-        doubt = _doubted(tx, config, batch)
-    if doubt:  # raised when the suspicion is stored: an error inside the transaction would take it back
-        raise Retry(doubt)
+    if batch.vanished:
+        with flow.store.transaction() as tx:
+            doubt = _doubted(tx, config, batch)
+        if doubt:  # raised when the suspicion is stored: an error inside the transaction would take it back
+            raise Retry(doubt)
     with flow.store.transaction() as tx:
         _store(flow, tx, config, prepared, poisoned, fresh=not backfill)
         histories.mark_dirty(tx, _clients_of_vanished(tx, config, batch, flow.now()))
@@ -223,9 +224,7 @@ def _clients_of_vanished(tx: Connection, config: SourceConfig, batch: Batch, now
 
 
 def _doubted(tx: Connection, config: SourceConfig, batch: Batch) -> str:
-    """Why this batch must wait for a second look; "" when it need not."""
-    if not batch.vanished:
-        return ""
+    """Why a batch with vanished items must wait for a second look; "" when it need not."""
     stood = ledger.count_present(tx, config.name)
     believed = suspicion.is_believed(tx, config.name, "poll", batch.vanished, stood)
     return "" if believed else suspicion.doubt(len(batch.vanished), stood)

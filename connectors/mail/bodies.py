@@ -168,7 +168,7 @@ class _Gathering:
         if len(data) > _READ:
             self.problems["the text is longer than what is read of it"] = None
             data = data[:_READ]
-        if part.content_type == "text/plain" and b"\nbegin " in b"\n" + data:
+        if part.content_type == "text/plain" and (data.startswith(b"begin ") or b"\nbegin " in data):
             data = self._without_uuencoded(data)
         label = part.params.get("charset", "")
         if part.content_type == "text/html" and not label:

@@ -11,6 +11,7 @@ hand over  with a cursor that never passes a letter which the server still shows
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from ipaddress import ip_address
 from itertools import groupby
 from typing import Any, ClassVar, Literal
@@ -31,6 +32,7 @@ SMALL = 64 << 10  # nine letters of ten, a third of all bytes
 BATCH, LOOK = 100, 500  # letters taken, and looked at, in one round trip
 BATCH_BYTES = 16 << 20
 BROKEN_CAP = 256 << 10  # of a letter whose structure makes no sense
+_SHORT_FLAG = 200  # bytes of a flag whose spellings are remembered
 _LOOK_ITEMS = "FLAGS INTERNALDATE RFC822.SIZE"
 _Answer = dict[bytes, Any]
 
@@ -453,10 +455,22 @@ def _described(uid: int, answer: _Answer) -> _Seen:
     flags = [flag for key in (b"FLAGS", b"X-GM-LABELS") for flag in _listed(answer.get(key))]
     return _Seen(
         uid=uid,
-        labels=tuple(spelling for flag in flags for spelling in {decode_name(flag), flag.decode("utf-8", "replace")}),
+        labels=tuple(spelling for flag in flags for spelling in _spellings(flag)),
         received=received.astimezone(UTC) if isinstance(received, datetime) else None,
         size=answer[b"RFC822.SIZE"],
     )
+
+
+def _spellings(flag: bytes) -> tuple[str, ...]:
+    return _usual_spellings(flag) if len(flag) <= _SHORT_FLAG else _all_spellings(flag)
+
+
+def _all_spellings(flag: bytes) -> tuple[str, ...]:
+    """As mailbox names are written, and as it stands."""
+    return tuple({decode_name(flag), flag.decode("utf-8", "replace")})
+
+
+_usual_spellings = lru_cache(maxsize=512)(_all_spellings)
 
 
 def _listed(value: Any) -> list[bytes]:
