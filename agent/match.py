@@ -192,13 +192,15 @@ def _by_name(d: DealThen, found: Mapping[_Unit, set[str]]) -> list[Reason]:
 
 
 def _score(about: About, d: DealThen, deals: Sequence[DealThen], spoken: Mapping[str, list[Reason]]) -> Candidate:
+    own = spoken[d.deal.id]
     elsewhere = any(_tells(said) for deal_id, said in spoken.items() if deal_id != d.deal.id)
+    unnamed = not own and any(spoken.values())
     reasons = [
-        *spoken[d.deal.id],
-        *_thread(about, d, other=elsewhere and not _tells(spoken[d.deal.id])),
+        *own,
+        *_thread(about, d, other=unnamed or (elsewhere and not _tells(own))),
         *_learned(about, d, deals),
         *_people(about, d, deals),
-        *_time(about, d, deals, sign=_is_sign(about, spoken[d.deal.id]), other=elsewhere),
+        *_time(about, d, deals, sign=_is_sign(about, own), other=elsewhere),
     ]
     return Candidate(deal_id=d.deal.id, score=round(sum(r.weight for r in reasons), 2), reasons=tuple(reasons))
 
