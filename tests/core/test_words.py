@@ -6,7 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.words import MAX_WORDS, WordIndex, name_units, number_names, numbers, plain_number, same_word, topic, words
+from agent.words import (
+    MAX_WORDS,
+    WordIndex,
+    answered_topic,
+    moments,
+    name_parts,
+    name_units,
+    number_names,
+    numbers,
+    paper_numbers,
+    plain_number,
+    same_word,
+    topic,
+    words,
+)
 
 SAME = [
     ("crane", "cranes"),
@@ -132,3 +146,61 @@ def test_a_letter_made_to_hurt_costs_no_more_than_its_length() -> None:
         topic(text)
         assert len(WordIndex(text)) <= MAX_WORDS
     assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Offer OF/26/00719 stands.", {"of2600719"}),
+        ("К-0549-О прилагаю", {"к0549о"}),
+        ("our invoice 260118 is attached", {"260118"}),
+        ("счёт № 260118", {"260118"}),
+        ("It weighs 260118 kg.", set()),
+        ("on 2026-03-16 or 16.03.2026", set()),
+        ("112,000 or 5 400 000", set()),
+        ("call 13:30", set()),
+    ],
+)
+def test_the_number_of_a_paper_looks_like_one(text: str, found: set[str]) -> None:
+    assert paper_numbers([text]) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("8:00 on 16/03 it is", (16, 8, 0)),
+        ("20.03, 13:30", (20, 13, 30)),
+        ("20 апреля около 9:30", (20, 9, 30)),
+        ("Could we meet at 2:15 pm on the 7 of May?", (7, 14, 15)),
+    ],
+)
+def test_a_day_and_an_hour_are_read_in_many_spellings(text: str, moment: tuple[int, int, int]) -> None:
+    assert moment in moments(text)
+
+
+def test_a_text_without_an_hour_names_no_moment() -> None:
+    assert moments("We need 12 of them by the 20th.") == set()
+
+
+def test_the_parts_of_a_deals_name_are_what_where_and_for_whom() -> None:
+    assert name_parts("Grain silo @ Whitby (Harbour Mills)", "harbour mills") == (
+        (("grain",), ("silo",)),
+        (("whitby",),),
+    )
+    assert name_parts("Enquiry 2026") == ()
+
+
+@pytest.mark.parametrize(
+    ("subject", "answered"), [("Re: Our talk", "our talk"), ("Отв: Кран", "кран"), ("Our talk", "")]
+)
+def test_only_a_reply_answers_a_subject(subject: str, answered: str) -> None:
+    assert answered_topic(subject) == answered
+
+
+def test_long_lines_of_digits_and_dots_cost_little() -> None:
+    started = time.perf_counter()
+    for hostile in ("1." * 100_000, "a-" * 100_000, "1:1" * 60_000, "offer " * 30_000, "12 " * 60_000):
+        paper_numbers([hostile])
+        moments(hostile)
+        name_parts(hostile[:5_000])
+    assert time.perf_counter() - started < 4
