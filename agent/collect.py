@@ -16,7 +16,7 @@ from agent.exclusions import apply_new_rules
 from agent.flow import CALENDAR_AHEAD, Flow, Progress, open_source
 from agent.intake import House, Prepared
 from agent.pipeline import ahead
-from agent.store import histories, ledger, sources
+from agent.store import forget, histories, ledger, sources
 from agent.workers import Poison
 from classifiers import version
 from connectors.base import Batch, Item, Source
@@ -154,14 +154,14 @@ def take_up(flow: Flow, config: SourceConfig, source: Source, refs: Sequence[str
         prepared, poisoned = _prepare(flow, config, items)
         with flow.store.transaction() as tx:
             _store(flow, tx, config, prepared, poisoned, fresh=False)
-            ledger.fetched_again(tx, config.name, part)
+            forget.fetched_again(tx, config.name, part)
         count += len(prepared)
     return count
 
 
 def _wanted_again(flow: Flow, config: SourceConfig) -> list[str]:
     with flow.store.reading() as tx:
-        return ledger.to_fetch_again(tx, config.name)
+        return forget.to_fetch_again(tx, config.name)
 
 
 def _unknown(flow: Flow, config: SourceConfig, items: Sequence[Item]) -> list[Item]:

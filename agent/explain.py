@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, or_, select
 
 from agent.model import History, Link, Reading, StageMove
-from agent.store.ledger import record_of
+from agent.store.rows import record_of
 from agent.store.tables import activity, history, ledger, link, outbox, participant, reading, sighting
 
 

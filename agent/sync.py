@@ -24,7 +24,7 @@ from agent.flow import Flow, Progress
 from agent.history import Client, fold
 from agent.intake import House
 from agent.model import History, Link, Message, Reading
-from agent.store import histories, ledger, mirror, outbox, sources
+from agent.store import forget, histories, mirror, outbox, sources
 from agent.workers import Poison
 from classifiers import version
 
@@ -155,7 +155,7 @@ def fold_client(flow: Flow, tx: Connection, client: str, house: House, owners: d
     may_write = flow.config.crm.write & flow.crm.capabilities()
     outbox.add(tx, client, difference(said, links, seen, sent, may_write))
     messages = {one.key for one in seen if isinstance(one.record, Message)}
-    ledger.let_go(tx, {k: one.reason for k, one in links.items() if one and _is_let_go(one, messages)}, house.hash_key)
+    forget.let_go(tx, {k: one.reason for k, one in links.items() if one and _is_let_go(one, messages)}, house.hash_key)
     histories.forget_stranger(tx, client)
 
 

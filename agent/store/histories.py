@@ -12,7 +12,8 @@ from agent.clients import STRANGER, Directory, changed_nodes, clients_of_people,
 from agent.history import NO_READING, Answer, Seen
 from agent.intake import House, keyed_hash, letter_of
 from agent.model import History, Letter, Link, Meeting, Message, Reading
-from agent.store.ledger import chunks, record_of, want_again
+from agent.store.forget import want_again
+from agent.store.rows import chunks, record_of
 from agent.store.tables import (
     activity,
     answer,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from agent.changes import Sent
 from agent.model import Change
-from agent.store.ledger import chunks
+from agent.store.rows import chunks
 from agent.store.tables import outbox
 
 
