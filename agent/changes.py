@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from agent.history import Seen
+from agent.known import Seen
 from agent.model import Change, History, Link, Message, ObjectionLife, StageMove
 
 EXCERPT = 500  # characters of a letter's new text that the CRM's activity shows

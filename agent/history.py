@@ -6,84 +6,35 @@
 Pure: the same knowledge gives the same history, whatever arrived first; `now` is given.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
 from zoneinfo import ZoneInfo
 
-import msgspec
-
-from agent.clients import STRANGER, domain_of
+from agent.business import business
+from agent.clients import domain_of
+from agent.known import Answer, Client, Seen
 from agent.learned import Heard, Learned, Said, learn
 from agent.match import About, DealThen, Match, match, speaks_of
 from agent.model import (
-    Company,
-    Contact,
     Deal,
-    Direction,
     History,
     Link,
     Meeting,
     Message,
     MilestoneRead,
     Pipeline,
-    Reading,
-    Span,
     Stage,
     StageEvent,
     StageMove,
 )
 from agent.objections import ObjectionBook
-from agent.stages import Progress, in_order, move_key
+from agent.proof import proven_milestones, taken_up_again, took_place, who_acts, why_only_proposed
+from agent.stages import Progress, move_key
 from agent.words import STEM, Moment, answered_topic, topic, words
-from classifiers import PROPOSE, WRITE
+from classifiers import PROPOSE
 
 QUIET = timedelta(days=7)  # so long after the end or the pause of a deal a new talk about it is a return
 MAX_NAMES = 50  # of one letter's people
-
-NO_READING = Reading(version="", language="other")
-
-
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """One activity as the fold sees it: the record, who saw it, and what the classifiers say."""
-
-    key: str
-    record: Message | Meeting
-    direction: Direction
-    verified: str  # sent, authenticated, unknown, failed
-    thread: int
-    owners: frozenset[str]  # rep ids whose mailbox or calendar holds it
-    outside: frozenset[str]  # addresses of the participants that are not ours
-    contact_ids: frozenset[str]  # of those that the CRM knows
-    company_ids: frozenset[str]  # of those, by contact or by domain
-    claims_client: bool  # its From is an address of this client
-    new_text: str
-    reading: Reading = NO_READING
-    gone: bool = False  # a meeting that its calendar no longer holds
-
-    @property
-    def at(self) -> datetime:
-        """When it happened; a meeting counts when it is over: until then it proves nothing."""
-        return self.record.end if isinstance(self.record, Meeting) else self.record.date
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person decided; it wins over every rule."""
-
-    kind: str  # linked, accepted, declined, undone
-    subject: str  # key of an activity, a move or an objection
-    deal_ids: tuple[str, ...] = ()
-
-
-class Client(msgspec.Struct, frozen=True, kw_only=True):
-    """The CRM's facts on one client."""
-
-    key: str
-    companies: tuple[Company, ...] = ()
-    contacts: tuple[Contact, ...] = ()
-    deals: tuple[Deal, ...] = ()
-    pipelines: Mapping[str, Pipeline] = {}
-    own: frozenset[str] = frozenset()  # addresses of the reps
 
 
 def fold(client: Client, seen: Iterable[Seen], answers: Sequence[Answer], now: datetime) -> History:
@@ -186,7 +137,7 @@ class _Folding:
         """One letter or meeting."""
         if isinstance(seen.record, Meeting) and seen.record.end > self.now:
             self.due.append(seen.record.end)
-        outcome, reason = _business(self.client, seen, self.now)
+        outcome, reason = business(self.client, seen, self.now)
         if outcome == "logged":
             found = self._which_deal(seen)
             self.links.append(self._link(seen, found))
@@ -268,18 +219,18 @@ class _Folding:
     # -- what does it prove? -----------------------------------------------------------------------------------
 
     def _prove(self, seen: Seen, found: Match) -> None:
-        if seen.verified == "failed" or not _took_place(seen, self.now):
+        if seen.verified == "failed" or not took_place(seen, self.now):
             return
         named = {c.deal_id for c in found.candidates if speaks_of(c)}
         for deal_id in found.deal_ids:
             deal = self.deals[deal_id]
             stage_then = deal.stage
-            milestones = _milestones(seen)
+            milestones = proven_milestones(seen)
             if not milestones and deal_id in named and self._comes_back(seen, deal):
                 for target in deal.taken_up():
-                    self._move(deal, target, seen, _return(seen))
+                    self._move(deal, target, seen, taken_up_again(seen))
             for milestone in milestones:
-                for target in deal.targets(milestone.name, _who_acts(seen)):
+                for target in deal.targets(milestone.name, who_acts(seen)):
                     self._move(deal, target, seen, milestone)
             if seen.direction == "outbound" and isinstance(seen.record, Message):
                 self.objections.we_wrote(deal_id, seen.new_text)
@@ -308,7 +259,7 @@ class _Folding:
             deal.entries[target.name] = deal.entries.get(target.name, 0) + 1  # the next evidence is asked about anew
             deal.touched.add(target.name)
             return
-        why = "" if ("accepted", key) in self.answers else _why_only_proposed(deal, target, seen, milestone)
+        why = "" if ("accepted", key) in self.answers else why_only_proposed(deal, target, seen, milestone)
         if why and target.name in deal.proposed:
             return
         self.moves.append(
@@ -377,96 +328,3 @@ def _of_a_sale(seen: Seen) -> bool:
         return not any(w[:STEM] in _NO_SALE for w in words(seen.record.title))
     said = [r.confidence for r in seen.reading.milestones] + [r.confidence for r in seen.reading.objections]
     return max(said, default=0.0) >= PROPOSE
-
-
-# -- is it his business? ------------------------------------------------------------------------------------------
-
-_Verdict = tuple[Literal["logged", "skipped", "waiting"], str]
-
-
-def _business(client: Client, seen: Seen, now: datetime) -> _Verdict:
-    """Outcome and reason of an activity that belongs to this client by its people or its thread."""
-    if isinstance(seen.record, Meeting):
-        return _meeting_business(client, seen, seen.record, now)
-    if seen.verified == "failed" and seen.claims_client:
-        return "skipped", "spoof"
-    if seen.reading.automated:
-        return "skipped", seen.reading.automated
-    if seen.reading.matter == "private" and seen.contact_ids:
-        return "skipped", "private_with_client_contact"
-    if seen.reading.matter:
-        return "skipped", seen.reading.matter
-    if client.key.startswith(STRANGER):
-        return "waiting", "no_client"
-    return "logged", ""
-
-
-def _meeting_business(client: Client, seen: Seen, meeting: Meeting, now: datetime) -> _Verdict:
-    ours = [a for a in meeting.attendees if a.email in client.own]
-    if meeting.status == "cancelled" or seen.gone:
-        return "skipped", "cancelled"
-    if not seen.outside and len(ours) > 1:  # a client's name in the title does not make him take part
-        return "skipped", "internal"
-    if ours and all(a.answer == "declined" for a in ours):
-        return "skipped", "declined_by_rep"
-    if client.key.startswith(STRANGER):
-        return _strangers_meeting(seen, meeting, len(ours))
-    if meeting.recurrence_id is not None and meeting.start > now:
-        return "waiting", "not_yet"
-    return "logged", ""
-
-
-def _strangers_meeting(seen: Seen, meeting: Meeting, ours: int) -> _Verdict:
-    if seen.outside:
-        return "waiting", "no_client"
-    if meeting.all_day:
-        return "skipped", "all_day_no_client"
-    return "skipped", "internal" if ours > 1 else "private"
-
-
-# -- what does it prove? ------------------------------------------------------------------------------------------
-
-
-def _took_place(seen: Seen, now: datetime) -> bool:
-    """A meeting proves nothing before its end, nor when all its guests have declined."""
-    if not isinstance(seen.record, Meeting):
-        return True
-    guests = [a for a in seen.record.attendees if a.email in seen.outside]
-    return seen.record.end <= now and not (guests and all(a.answer == "declined" for a in guests))
-
-
-def _milestones(seen: Seen) -> list[MilestoneRead]:
-    """What counts for the stages. That a meeting was held only the calendar proves."""
-    if isinstance(seen.record, Meeting):
-        title = Span(quote=seen.record.title, start=0, end=len(seen.record.title))
-        return [MilestoneRead(name="meeting_held", confidence=1.0, evidence=title, by="calendar")]
-    sure = (m for m in seen.reading.milestones if m.confidence >= PROPOSE)
-    return in_order(m for m in sure if m.name not in ("meeting_held", "meeting_scheduled"))
-
-
-def _who_acts(seen: Seen) -> Direction:
-    """Whoever invites, the client comes to a meeting of his own will; a standing call goes on by itself."""
-    single = isinstance(seen.record, Meeting) and seen.record.recurrence_id is None
-    return "inbound" if single else seen.direction
-
-
-def _return(seen: Seen) -> MilestoneRead:
-    """A client who begins a new talk about a paused or lost deal has taken it up again; his first words show it."""
-    quote = seen.new_text.strip().partition("\n")[0][:200]
-    start = max(seen.new_text.find(quote), 0)
-    said = Span(quote=quote, start=start, end=start + len(quote))
-    return MilestoneRead(name="contact_established", confidence=WRITE, evidence=said, by="return")
-
-
-def _why_only_proposed(deal: Progress, target: Stage, seen: Seen, milestone: MilestoneRead) -> str:
-    """Why a move must wait for a person; "" when it may be written."""
-    pipeline = deal.pipeline
-    if target.name in deal.touched:
-        return "a person has taken such a move back"
-    if pipeline.mode == "propose":
-        return 'the pipeline has mode = "propose"'
-    if pipeline.terminal == "propose" and target.kind in ("won", "lost"):
-        return 'the pipeline has terminal = "propose"'
-    if seen.verified not in ("sent", "authenticated"):
-        return "the sender could not be verified"
-    return "" if milestone.confidence >= WRITE else "the reading is not sure enough"

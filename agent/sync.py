@@ -21,8 +21,9 @@ from agent.config import SourceConfig
 from agent.deliver import deliver
 from agent.errors import CursorExpired
 from agent.flow import Flow, Progress
-from agent.history import Client, fold
+from agent.history import fold
 from agent.intake import House
+from agent.known import Client
 from agent.model import History, Link, Message, Reading
 from agent.store import forget, histories, mirror, outbox, sources
 from agent.workers import Poison

@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from agent.clients import STRANGER, Directory, changed_nodes, clients_of_people, domain_of, free_mail_domains
-from agent.history import NO_READING, Answer, Seen
 from agent.intake import House, keyed_hash, letter_of
+from agent.known import NO_READING, Answer, Seen
 from agent.model import History, Letter, Link, Meeting, Message, Reading
 from agent.store.forget import want_again
 from agent.store.rows import chunks, record_of

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from agent.clients import Directory
-from agent.history import Client, Seen
+from agent.known import Client, Seen
 from agent.model import (
     Address,
     Attachment,

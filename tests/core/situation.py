@@ -15,7 +15,8 @@ from typing import Any
 
 from agent.changes import merged
 from agent.clients import STRANGER, Directory, clients_of_people
-from agent.history import Answer, Client, Seen, fold
+from agent.history import fold
+from agent.known import Answer, Client, Seen
 from agent.model import Deal, History, Link, Meeting, Message, MilestoneRead, ObjectionLife, ObjectionRead, Reading
 from agent.stages import move_key
 from tests.core import builders as b

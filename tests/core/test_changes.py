@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.changes import EXCERPT, Sent, difference, merged
 from agent.clients import Directory
-from agent.history import Seen
+from agent.known import Seen
 from agent.model import Candidate, Change, History, Link, ObjectionLife, Reason, StageMove
 from tests.core import builders as b
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.clients import Directory
-from agent.history import Answer, Client, Seen, fold
+from agent.history import fold
+from agent.known import Answer, Client, Seen
 from agent.model import Deal, History, Meeting, Message
 from tests.core import builders as b
 

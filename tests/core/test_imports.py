@@ -14,7 +14,10 @@ OURS = ("agent", "connectors", "classifiers")
 CONTRACTS = {"agent.model", "agent.errors"}
 PURE = {
     f"agent.{name}"
-    for name in ("words", "clients", "learned", "match", "stages", "objections", "history", "changes", "intake")
+    for name in (
+        *("intake", "words", "clients", "known", "business"),
+        *("learned", "match", "proof", "stages", "objections", "history", "changes"),
+    )
 }
 TOP = ("agent.cli", "agent.daemon")
 PARSERS = {

@@ -1,0 +1,52 @@
+"""What the fold is given: activities as they were seen, the CRM's facts on one client, what people answered."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from agent.model import Company, Contact, Deal, Direction, Meeting, Message, Pipeline, Reading
+
+NO_READING = Reading(version="", language="other")
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """One activity as the fold sees it: the record, who saw it, and what the classifiers say."""
+
+    key: str
+    record: Message | Meeting
+    direction: Direction
+    verified: str  # sent, authenticated, unknown, failed
+    thread: int
+    owners: frozenset[str]  # rep ids whose mailbox or calendar holds it
+    outside: frozenset[str]  # addresses of the participants that are not ours
+    contact_ids: frozenset[str]  # of those that the CRM knows
+    company_ids: frozenset[str]  # of those, by contact or by domain
+    claims_client: bool  # its From is an address of this client
+    new_text: str
+    reading: Reading = NO_READING
+    gone: bool = False  # a meeting that its calendar no longer holds
+
+    @property
+    def at(self) -> datetime:
+        """When it happened; a meeting counts when it is over: until then it proves nothing."""
+        return self.record.end if isinstance(self.record, Meeting) else self.record.date
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person decided; it wins over every rule."""
+
+    kind: str  # linked, accepted, declined, undone
+    subject: str  # key of an activity, a move or an objection
+    deal_ids: tuple[str, ...] = ()
+
+
+class Client(msgspec.Struct, frozen=True, kw_only=True):
+    """The CRM's facts on one client."""
+
+    key: str
+    companies: tuple[Company, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    deals: tuple[Deal, ...] = ()
+    pipelines: Mapping[str, Pipeline] = {}
+    own: frozenset[str] = frozenset()  # addresses of the reps
