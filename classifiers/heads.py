@@ -118,6 +118,7 @@ def save(folder: Path, manifest: Manifest, weights: Weights, known: Vocabulary) 
     digest = hashlib.sha256()
     for name in ("weights.npz", "vocabulary.json"):
         digest.update((folder / name).read_bytes())
+    digest.update(msgspec.json.encode((manifest.milestones, manifest.objections)))
     named = msgspec.structs.replace(manifest, version=f"heads-{FORMAT}-{digest.hexdigest()[:8]}")
     (folder / "manifest.json").write_bytes(msgspec.json.format(msgspec.json.encode(named), indent=2) + b"\n")
     return named

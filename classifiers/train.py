@@ -47,6 +47,7 @@ HOLD_KINDS = 1.0
 STEPS = 60  # of the optimizer
 SURE = 0.95  # precision that what is written without asking must reach on tune
 ALARMS = 0.05  # share of letters without an objection in which one may be read
+OF_HEADS = 0.035  # the share of those that the heads may have by themselves; the rest is the rules'
 FALSE_MILESTONES = 0.15  # share of letters without a milestone in which one may be read
 LEAST_SAID = 10  # reads on tune below which a precision is no evidence
 LOWEST = 0.2  # no less probable reading is proposed
@@ -396,7 +397,8 @@ def _objection_limits(both: Sequence[tuple[Row, Scores | None]]) -> Limits:
     """Proposed: as many as the allowed false alarms let. Written: when the type is as good as certain too."""
     inbound = [(row, one) for row, one in both if one is not None and row.direction == "inbound"]
     quiet = sum(not row.labels.objections for row, _ in both)
-    propose = _quiet_from([one.objection[0] for row, one in inbound if not row.labels.objections], int(ALARMS * quiet))
+    alarms = [one.objection[0] for row, one in inbound if not row.labels.objections]
+    propose = _quiet_from(alarms, int(OF_HEADS * quiet))
     typed = [
         (one.certain, any(one.type in (held.type, *held.also_ok) for held in row.labels.objections))
         for row, one in inbound

@@ -1,7 +1,7 @@
 """What rules and heads say together: a probability becomes a read with its sentence as evidence; spans stay the rules'.
 
-The rules have voted before: their marks are among what the heads see. Here the heads' word is taken, and where the
-rules saw the same thing, their evidence and their spans are.
+The rules' marks are among what the heads see. What a rule says stands as it is unless the heads find it improbable:
+then it falls. What no rule says is as sure as the heads are.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,9 @@ from classifiers.manifest import Limits
 from classifiers.objections import REPORTED, clause_span, condition_near
 from classifiers.spans import Sentence, sentence_span
 
+AGREED = 0.1  # a rule stands if the heads find its milestone at least so probable
+AGREED_OBJECTION = 0.5  # the same for an objection of whatever type
+SHORT = 25  # words: of so short a letter the heads know too little to overrule a rule
 LEAST = 0.25  # of a confidence: what is less sure is not even kept
 ONE_SIDED = {
     "contact_established": "inbound",
@@ -29,12 +32,14 @@ def milestones(
     by_rule = {read.name: read for read in ruled}
     for name in MILESTONES:
         probability, at = scores.milestones[name]
+        known = by_rule.get(name)
         sure = round(limits.confidence(probability, probability), 3)
+        if known and (probability >= AGREED or _short(some)):
+            sure = max(sure, known.confidence)
         if sure < LEAST or ONE_SIDED.get(name, letter.direction) != letter.direction:
             continue
         if name == "contact_established" and name in letter.earlier:
             continue
-        known = by_rule.get(name)
         found.append(
             MilestoneRead(
                 name=name,
@@ -51,28 +56,26 @@ def objections(
 ) -> tuple[ObjectionRead, ...]:
     """The objection of the sentence that speaks most for there being one; of ours only what records the client's."""
     probability, at = scores.objection
+    if ruled and (probability >= AGREED_OBJECTION or _short(some)):
+        return tuple(ruled)
     sure = limits.confidence(probability, scores.certain)
     if letter.direction != "inbound":
         sure -= REPORTED
     if sure < LEAST:
         return ()
-    known = next((read for read in ruled if read.type == scores.type), None) or next(
-        (read for read in ruled if read.evidence.start == some[at].start), None
-    )
     genuine = scores.genuine >= 0.5
-    reason = known.reason if known else None
-    condition = known.condition if known else None
-    if genuine:
-        condition = condition or condition_near(letter.body, some, at)
-        reason = reason or clause_span(letter.body, some, at)
     return (
         ObjectionRead(
             type=scores.type,
             genuine=genuine,
             confidence=round(sure, 3),
-            evidence=known.evidence if known else sentence_span(letter.body, some[at]),
-            reason=reason if genuine else None,
-            condition=condition if genuine else None,
-            by=f"{known.by}+{by}" if known else by,
+            evidence=sentence_span(letter.body, some[at]),
+            reason=clause_span(letter.body, some, at) if genuine else None,
+            condition=condition_near(letter.body, some, at) if genuine else None,
+            by=by,
         ),
     )
+
+
+def _short(some: Sequence[Sentence]) -> bool:
+    return sum(len(one.words) for one in some) < SHORT

@@ -113,9 +113,13 @@ def test_an_objection_that_only_the_heads_see_still_has_its_quote() -> None:
     assert DEAR.body[held.reason.start : held.reason.end] == held.reason.quote
 
 
-def test_heads_that_see_nothing_leave_nothing() -> None:
-    (one,) = with_model(ruled_all([DEAR]), untrained(-9.0), encoder())
-    assert (one.milestones, one.objections) == ((), ())
+def test_a_rule_stands_in_a_short_letter_and_falls_in_a_long_one_that_the_heads_doubt() -> None:
+    long = Letter(
+        direction="inbound", subject="", body=f"{DEAR.body} {'The garden is green and the sky is blue. ' * 4}"
+    )
+    short_read, long_read = with_model(ruled_all([DEAR, long]), untrained(-9.0), encoder())
+    assert [held.type for held in short_read.objections] == ["price"]
+    assert (long_read.milestones, long_read.objections) == ((), ())
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import pytest
 
 from agent.model import Letter
-from classifiers import read
 from classifiers.conditions import conditions
 from classifiers.pipeline import sentence_ends, sentences
+from classifiers.reader import read_by_rules
 
 
 def condition(text: str) -> str | None:
@@ -53,7 +53,7 @@ def test_a_question_or_a_plain_yes_is_no_condition(text: str) -> None:
 
 
 def held(body: str, direction: str = "inbound") -> list[tuple[str, bool, str | None, str | None]]:
-    (one,) = read([Letter(direction=direction, subject="", body=body)])  # type: ignore[arg-type]
+    (one,) = read_by_rules([Letter(direction=direction, subject="", body=body)])  # type: ignore[arg-type]
     return [
         (
             each.type,

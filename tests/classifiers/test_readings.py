@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from agent.model import Letter, Reading
 from classifiers import PROPOSE, WRITE, read
 from classifiers.clean import kept
+from classifiers.reader import read_by_rules
 from tests.classifiers.golden import cases, dump, load, reading
 
 LETTERS = [load(path)[0] for path in cases()]
@@ -136,7 +137,7 @@ def test_mail_between_colleagues_proves_nothing() -> None:
 
 def test_first_contact_is_proven_once() -> None:
     body = "Thanks for reaching out. That's my area, so please tell me more."
-    first, later = read(
+    first, later = read_by_rules(
         [
             Letter(direction="inbound", subject="", body=body),
             Letter(direction="inbound", subject="", body=body, earlier=("contact_established",)),
@@ -152,7 +153,7 @@ def test_a_forwarded_opinion_counts_as_the_forwarders_own() -> None:
         "From: Karl Brot\nDate: Mon, 2 Mar 2026\nSubject: cabinets\n\n"
         "Your cabinet has no timer. Add a timer and we buy six.\n"
     )
-    (one,) = read([Letter(direction="inbound", subject="Fwd: cabinets", body=body)])
+    (one,) = read_by_rules([Letter(direction="inbound", subject="Fwd: cabinets", body=body)])
     assert [(each.type, each.genuine) for each in one.objections] == [("feature_gap", True)]
 
 
