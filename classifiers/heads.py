@@ -140,7 +140,8 @@ def shipped() -> tuple[Model, Encoder] | None:
     encoder = packaged() if version() else None
     if encoder is not None:
         return load(room()), encoder
-    if read_manifest(room()) is None:
+    known = read_manifest(room())
+    if known is None or not known.reads:
         return None
     if installed():
         log.warning("the sentence encoder is not the one that the heads were trained with: the rules read alone")

@@ -42,6 +42,9 @@ class Manifest(msgspec.Struct, frozen=True):
     objections: Limits
     metrics: dict[str, float]  # on the tune part
     baseline: dict[str, float]  # the rules alone, there
+    reads: bool = (
+        True  # false: kept, but the rules read alone, since with it more letters would be misread than without
+    )
 
 
 def room() -> Traversable:
@@ -58,7 +61,8 @@ def read_manifest(folder: Traversable) -> Manifest | None:
 def version() -> str:
     """Of the model that reads here; empty when the rules read alone."""
     manifest = read_manifest(room())
-    return manifest.version if manifest is not None and manifest.encoder_sha256 == installed() else ""
+    reads = manifest is not None and manifest.reads and manifest.encoder_sha256 == installed()
+    return manifest.version if manifest is not None and reads else ""
 
 
 @cache
