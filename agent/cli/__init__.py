@@ -36,6 +36,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "export": setup.export,
     "classify": reader.classify,
     "run": daemon.run,
+    "train": reader.train,
+    "evaluate": reader.evaluate,
 }
 
 
