@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from agent.model import Message
 from connectors.mail.authentication import judge, parse_authentication_results
-from connectors.text.html import to_text
 from connectors.mail.mime import parse
+from connectors.text.html import to_text
 from tests.mail.hostile import HOSTILE, Letter
 
 GOLDEN = [each.read_bytes() for each in sorted((Path(__file__).parent.parent / "golden" / "letters").glob("*.eml"))]
