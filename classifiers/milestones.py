@@ -22,6 +22,10 @@ _STRONGER = {
     "payment_confirmed": ("negotiation",),
     "lost": ("postponed", "negotiation"),
 }
+_SIGNED_WITH_OTHERS = re.compile(
+    r"\b[Ss]igned (?:up )?with (?:(?:an)?other |a different |the other |someone |(?!You)[A-Z]\w)"
+    r"|\b[Пп]одписал\w* (?:договор |контракт )?со? (?:друг|конкурент|«|(?!Ва[мш])[А-ЯЁ])"
+)
 
 
 def milestones(
@@ -88,9 +92,16 @@ def _sure(
         or blocked(sentence, hit, letter.direction)
     ):
         return 0.0
+    if rule.name == "contract_signed" and letter.direction == "inbound" and _signed_with_others(letter, sentence):
+        return 0.0
     if "conditional" in rule.not_when and any(one.promise for one in conditions(sentence)):
         return 0.0
     return rule.confidence if not rule.context or attached & lists[rule.context] else 0.0
+
+
+def _signed_with_others(letter: Letter, sentence: Sentence) -> bool:
+    """ "We signed with Frostrand": a contract, and not with us."""
+    return _SIGNED_WITH_OTHERS.search(sentence_span(letter.body, sentence).quote) is not None
 
 
 def _for(rule: Rule, letter: Letter) -> bool:

@@ -28,7 +28,7 @@ def _version() -> str:
     for language in LANGUAGES:
         for text in _texts(language):
             digest.update(text.encode())
-    return f"rules-1-{digest.hexdigest()}"
+    return f"rules-2-{digest.hexdigest()}"
 
 
 VERSION = _version()
