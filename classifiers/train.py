@@ -91,14 +91,14 @@ class Letters(msgspec.Struct, frozen=True):
 
 
 def train(
-    encoder: Encoder, folder: Path, corpus: Path | None = None, say: Say = lambda text: None, promote: bool = True
+    encoder: Encoder, folder: Path, corpus: Path | None = None, report: Say = lambda text: None, promote: bool = True
 ) -> Outcome:
     """Fits and measures; the model goes into `folder` if it reads the tune part no worse than what reads now."""
     with threadpool_limits(limits=1):  # sums in another order are other bytes
         tune = load("tune", folder=corpus)
         ruled = ruled_all([row.letter() for row in tune])
         rules_alone = figures(tune, [by_rules(one) for one in ruled])
-        model = _limited(fit(load("train", folder=corpus), encoder, say), tune, ruled, encoder, corpus)
+        model = _limited(fit(load("train", folder=corpus), encoder, report), tune, ruled, encoder, corpus)
         metrics = figures(tune, with_model(ruled, model, encoder))
         before = _before(folder, tune, ruled, encoder) or rules_alone
         manifest = msgspec.structs.replace(model.manifest, metrics=metrics, baseline=rules_alone)
@@ -132,7 +132,9 @@ def _before(folder: Path, tune: Sequence[Row], ruled: Sequence[Ruled], encoder: 
     return figures(tune, with_model(ruled, old, encoder))
 
 
-def curve(encoder: Encoder, corpus: Path | None = None, say: Say = lambda text: None) -> list[tuple[int, float, float]]:
+def curve(
+    encoder: Encoder, corpus: Path | None = None, report: Say = lambda text: None
+) -> list[tuple[int, float, float]]:
     """The learning curve: letters, micro-F1 of milestones and macro-F1 of objections on tune."""
     with threadpool_limits(limits=1):
         rows = load("train", folder=corpus)
@@ -145,7 +147,7 @@ def curve(encoder: Encoder, corpus: Path | None = None, say: Say = lambda text: 
             model = _limited(fit(some, encoder), tune, ruled, encoder, corpus)
             shown = figures(tune, with_model(ruled, model, encoder))
             found.append((len(some), shown["milestones_micro"], shown["objections_macro"]))
-            say(f"{len(some)} letters: milestones {found[-1][1]:.2f}, objections {found[-1][2]:.2f}")
+            report(f"{len(some)} letters: milestones {found[-1][1]:.2f}, objections {found[-1][2]:.2f}")
         return found
 
 
@@ -184,10 +186,10 @@ def gather(rows: Sequence[Row], encoder: Encoder) -> Letters:
 # -- fit --------------------------------------------------------------------------------------------------------------
 
 
-def fit(rows: Sequence[Row], encoder: Encoder, say: Say = lambda text: None) -> Model:
+def fit(rows: Sequence[Row], encoder: Encoder, report: Say = lambda text: None) -> Model:
     """Heads with their calibration; the limits are still to be chosen."""
     letters = gather(rows, encoder)
-    say(f"{len(letters.rows)} letters with {len(letters.numbers)} sentences and {len(letters.known.terms)} words")
+    report(f"{len(letters.rows)} letters with {len(letters.numbers)} sentences and {len(letters.known.terms)} words")
     fold = np.random.default_rng(SEED).permutation(len(letters.rows)) % FOLDS
     columns, scales = [], []
     speaking = np.zeros(len(letters.numbers))
@@ -206,7 +208,7 @@ def fit(rows: Sequence[Row], encoder: Encoder, say: Say = lambda text: None) -> 
                 speaking[rest] = values[rest]
         columns.append(_fit_bags(letters, bags, truth, np.arange(len(truth))))
         scales.append(_calibrated(left_out, truth))
-        say(f"{name}: {int(truth.sum())} letters")
+        report(f"{name}: {int(truth.sum())} letters")
     kinds, kinds_bias = _fit_kinds(letters, speaking)
     weights = Weights(
         sentence=np.stack([column[0] for column in columns], 1),

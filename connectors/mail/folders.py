@@ -13,6 +13,8 @@ import msgspec
 from imapclient.imap_utf7 import decode as _utf7_decode
 from imapclient.imap_utf7 import encode as _utf7_encode
 
+from connectors.base import Finding
+
 Role = Literal["", "inbox", "sent", "drafts", "junk", "trash", "all", "flagged"]
 
 _FLAGS: dict[str, Role] = {
@@ -224,3 +226,19 @@ def _spellings(folder: Folder) -> set[tuple[str, ...]]:
 def _path(name: str, delimiter: str) -> tuple[str, ...]:
     folded = unicodedata.normalize("NFC", name.casefold())
     return tuple(folded.split(delimiter)) if delimiter else (folded,)
+
+
+def told(choice: Choice) -> list[Finding]:
+    """What `check` says of the choice."""
+    names = [folder.name for folder in choice.read]
+    findings = [
+        Finding(level="ok" if names else "problem", text=f"folders that are read: {', '.join(names) or 'none'}")
+    ]
+    if choice.sent:
+        findings.append(Finding(level="ok", text=f"folders of sent mail: {', '.join(sorted(choice.sent))}"))
+    else:
+        suggest = 'sent_folders = ["Sent"]'
+        findings.append(Finding(level="problem", text="no folder of sent mail was found", suggest=suggest))
+    left_out = choice.left_out.items()
+    findings += [Finding(level="note", text=f"folder {name} is left out: {why}") for name, why in left_out]
+    return findings + [Finding(level="problem", text=f"there is no folder {name}") for name in choice.missing]

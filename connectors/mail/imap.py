@@ -24,7 +24,7 @@ from agent.model import Attachment
 from connectors import base
 from connectors.base import Batch, Finding, Item, Ref, Scope
 from connectors.mail import imap_parts
-from connectors.mail.folders import Choice, Folder, choose, decode_name
+from connectors.mail.folders import Choice, Folder, choose, decode_name, told
 from connectors.mail.imap_wire import LAST_UID, MANY, Listed, Status, Tls, Wire
 from connectors.secrets import Secret
 
@@ -175,21 +175,11 @@ class ImapMailbox:
             can = self._line().capabilities
         encrypted = {"implicit": "TLS", "starttls": "STARTTLS", "none": "no encryption (loopback)"}[self._options.tls]
         useful = sorted(can & {"IDLE", "CONDSTORE", "LIST-STATUS", "SPECIAL-USE", "OBJECTID", "X-GM-EXT-1"})
-        names = [folder.name for folder in choice.read]
         findings = [
             Finding(level="ok", text=f"{self._options.host}:{self._options.port} answers, {encrypted}"),
             Finding(level="ok", text=f"the server offers {', '.join(useful) or 'plain IMAP4rev1'}"),
-            Finding(level="ok" if names else "problem", text=f"folders that are read: {', '.join(names) or 'none'}"),
+            *told(choice),
         ]
-        if choice.sent:
-            findings.append(Finding(level="ok", text=f"folders of sent mail: {', '.join(sorted(choice.sent))}"))
-        else:
-            suggest = 'sent_folders = ["Sent"]'
-            findings.append(Finding(level="problem", text="no folder of sent mail was found", suggest=suggest))
-        findings.extend(
-            Finding(level="note", text=f"folder {name} is left out: {why}") for name, why in choice.left_out.items()
-        )
-        findings.extend(Finding(level="problem", text=f"there is no folder {name}") for name in choice.missing)
         if "X-GM-EXT-1" in can:
             text = "this is Gmail: over IMAP, mail that is archived before it was read here is not seen"
             findings.append(Finding(level="note", text=text, suggest='kind = "gmail"'))

@@ -22,7 +22,7 @@ import msgspec
 from agent.errors import CursorExpired, NeedsHuman
 from connectors import base
 from connectors.base import Batch, Finding, Item, Ref, Scope
-from connectors.mail.folders import Choice, Folder, choose, decode_name
+from connectors.mail.folders import Choice, Folder, choose, decode_name, told
 
 BATCH, BIG_BATCH = 100, 500
 BATCH_BYTES = 16 << 20
@@ -142,21 +142,7 @@ class MaildirMailbox:
 
     def check(self) -> list[Finding]:
         choice = self._choice()
-        names = [folder.name for folder in choice.read]
-        findings = [
-            Finding(level="ok", text=f"{self._options.path} is a Maildir"),
-            Finding(level="ok" if names else "problem", text=f"folders that are read: {', '.join(names) or 'none'}"),
-        ]
-        if choice.sent:
-            findings.append(Finding(level="ok", text=f"folders of sent mail: {', '.join(sorted(choice.sent))}"))
-        else:
-            suggest = 'sent_folders = ["Sent"]'
-            findings.append(Finding(level="problem", text="no folder of sent mail was found", suggest=suggest))
-        findings.extend(
-            Finding(level="note", text=f"folder {name} is left out: {why}") for name, why in choice.left_out.items()
-        )
-        findings.extend(Finding(level="problem", text=f"there is no folder {name}") for name in choice.missing)
-        return findings
+        return [Finding(level="ok", text=f"{self._options.path} is a Maildir"), *told(choice)]
 
     def close(self) -> None:
         """Nothing is held open."""
