@@ -24,7 +24,6 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     subject: str
     body: dict[str, Any]
-    rejected: bool = False
 
 
 def difference(

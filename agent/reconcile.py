@@ -1,7 +1,8 @@
 """The proof that nothing was lost: what stands on the server, in the ledger and in the CRM, compared by identity."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -14,6 +15,7 @@ from agent.store import histories, ledger, sources
 from agent.store.tables import activity, crm_activity, link, outbox
 from connectors.base import Ref, Source
 
+EVERY = timedelta(hours=24)  # between two proofs of a source
 QUARANTINE = timedelta(days=30)  # how long the bytes of an item that could not be read are kept
 ASKED_AGAIN = 5  # times that a hosted CRM is asked for one change before it counts as away
 
@@ -47,6 +49,13 @@ class CrmProof:
     @property
     def holds(self) -> bool:
         return not self.missing and not self.rejected
+
+
+def is_due(state: Any, now: datetime) -> bool:
+    """Is it time for a source's next proof? `state`: its row. One that could not be read is not asked again."""
+    if state is None or state.last_error:
+        return False
+    return state.last_proof is None or now - state.last_proof >= EVERY
 
 
 def prove(flow: Flow, config: SourceConfig, *, repair: bool = False) -> Proof:

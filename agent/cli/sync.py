@@ -44,7 +44,6 @@ from agent.sync import Done
 from agent.sync import sync as sync_once
 from agent.texts import say
 
-PROOF_AGE = timedelta(hours=24)
 PATIENCE = 120.0  # seconds that `sync` waits for a CRM that asks it to come back later
 
 Watch = Callable[[], AbstractContextManager[Callable[[Progress], None]]]
@@ -197,10 +196,7 @@ def _failures(states: Mapping[str, Any], wanted: list[SourceConfig]) -> tuple[in
 
 def _proof_is_due(flow: Flow, source: SourceConfig) -> bool:
     with flow.store.reading() as tx:
-        state = sources.state(tx, source.name)
-    if state is None or state.last_error:
-        return False
-    return state.last_proof is None or flow.now() - state.last_proof > PROOF_AGE
+        return proving.is_due(sources.state(tx, source.name), flow.now())
 
 
 def _dry_run(config: Config, store: Store, wanted: list[SourceConfig], watch: Watch) -> Ended:

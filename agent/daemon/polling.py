@@ -28,7 +28,6 @@ THREADS = 16  # polls at the same time; they wait for servers most of the time
 JITTER = 0.1  # of a source's rhythm, so that many sources do not ask all at once
 SHORTEST_PAUSE = timedelta(seconds=1)  # also before a server that says "at once" is asked again
 PULL_EVERY = timedelta(minutes=5)
-PROOF_EVERY = timedelta(hours=24)
 PROOF_PAUSE = 3600.0  # seconds before a proof that did not hold is made again
 
 log = structlog.get_logger()
@@ -102,9 +101,9 @@ class Poller:
             note_failure(self._flow, self.source, f"a defect of dealscribe: {place_of(error)}", None)
 
     def _is_proof_due(self, state: Any) -> bool:
-        if self._flow.stopping() or state.last_error or time.monotonic() < self._no_proof_before:
+        if self._flow.stopping() or time.monotonic() < self._no_proof_before:
             return False
-        return state.last_proof is None or self._flow.now() - state.last_proof >= PROOF_EVERY
+        return reconcile.is_due(state, self._flow.now())
 
     def _prove(self) -> None:
         began = time.monotonic()

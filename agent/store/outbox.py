@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, or_, select, update
 
 from agent.changes import Sent
 from agent.model import Change
@@ -58,11 +58,8 @@ def of_subjects(tx: Connection, subjects: Iterable[str]) -> list[Sent]:
     return found
 
 
-def _sent(tx: Connection, query: object) -> list[Sent]:
-    return [
-        Sent(key=r.key, kind=r.kind, subject=r.subject, body=r.body, rejected=r.state == "rejected")
-        for r in tx.execute(query)  # type: ignore[call-overload]
-    ]
+def _sent(tx: Connection, query: Select[Any]) -> list[Sent]:
+    return [Sent(key=r.key, kind=r.kind, subject=r.subject, body=r.body) for r in tx.execute(query)]
 
 
 def ready(tx: Connection, now: datetime, limit: int) -> list[Waiting]:
