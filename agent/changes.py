@@ -52,7 +52,7 @@ def difference(
         moves = [m for m in said.moves if m.state == "written"]
         changes += [c for c in _of_moves(moves, logged, by_subject) if c.key not in known]
     if "objections" in may_write:
-        for objection in said.objections:
+        for objection in (o for o in said.objections if not o.why):  # a proposed one waits for a person
             changes += [c for c in _of_objection(objection, logged) if c.key not in known]
     return changes
 

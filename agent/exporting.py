@@ -148,7 +148,7 @@ def _objections(said: list[History]) -> Iterator[dict[str, Any]]:
             "reason": o.reason,
             "condition": o.condition,
             "quote": o.quote,
-            "state": o.state,
+            "state": "proposed" if o.why else o.state,
             "opened": o.opened.isoformat(),
             "closed": o.closed.isoformat() if o.closed else None,
         }

@@ -28,7 +28,15 @@ from agent.model import (
     StageMove,
 )
 from agent.objections import ObjectionBook
-from agent.proof import proven_milestones, taken_up_again, took_place, who_acts, why_only_proposed
+from agent.proof import (
+    UNVERIFIED,
+    is_verified,
+    proven_milestones,
+    taken_up_again,
+    took_place,
+    who_acts,
+    why_only_proposed,
+)
 from agent.stages import Progress, move_key
 from agent.words import STEM, Moment, answered_topic, topic, words
 from classifiers import PROPOSE
@@ -77,12 +85,15 @@ class _Folding:
         self.deals = {d.id: self._progress(d, names.get(d.company_id or "", "")) for d in client.deals}
         self.links: list[Link] = []
         self.moves: list[StageMove] = []
-        self.objections = ObjectionBook({a.subject for a in answers if a.kind == "undone"})
+        self.objections = ObjectionBook(self._answered_with("undone", "declined"), self._answered_with("accepted"))
         self.due: list[datetime] = []
         self.thread_deals: dict[int, tuple[str, ...]] = {}
         self.thread_answers: dict[int, tuple[str, ...]] = {}
         self.thread_topics: dict[int, str] = {}
         self.thread_began: dict[int, datetime] = {}
+
+    def _answered_with(self, *kinds: str) -> set[str]:
+        return {subject for kind, subject in self.answers if kind in kinds}
 
     def _progress(self, deal: Deal, company_name: str) -> Progress:
         pipeline = self.client.pipelines.get(deal.pipeline, Pipeline(name=deal.pipeline, stages=()))
@@ -232,7 +243,7 @@ class _Folding:
             for milestone in milestones:
                 for target in deal.targets(milestone.name, who_acts(seen)):
                     self._move(deal, target, seen, milestone)
-            if seen.direction == "outbound" and isinstance(seen.record, Message):
+            if seen.direction == "outbound" and isinstance(seen.record, Message) and is_verified(seen):
                 self.objections.we_wrote(deal_id, seen.new_text)
             for objection in seen.reading.objections:
                 if objection.confidence >= PROPOSE and not seen.reading.automated:  # no machine objects
@@ -244,6 +255,7 @@ class _Folding:
                         activity=seen.key,
                         message_id=message_id,
                         at=seen.at,
+                        why="" if is_verified(seen) else UNVERIFIED,
                     )
 
     def _comes_back(self, seen: Seen, deal: Progress) -> bool:

@@ -340,6 +340,7 @@ class ObjectionLife(Record, frozen=True, kw_only=True, omit_defaults=True):
     opened: datetime
     closed: datetime | None = None
     closed_by: str = ""  # why, and the activity that shows it
+    why: str = ""  # why it is only proposed; "" when it may stand in the CRM
 
 
 class History(Record, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,8 +12,9 @@ from agent.words import WordIndex, words
 class ObjectionBook:
     """All objections of one client while the fold walks through time."""
 
-    def __init__(self, undone: Collection[str]) -> None:
+    def __init__(self, undone: Collection[str], accepted: Collection[str] = ()) -> None:
         self._undone = undone  # keys that a person took back
+        self._accepted = accepted  # keys that a person has confirmed
         self._all: dict[str, ObjectionLife] = {}
 
     def all(self) -> tuple[ObjectionLife, ...]:
@@ -23,14 +24,28 @@ class ObjectionBook:
         return [o for o in self._all.values() if o.deal_id == deal_id and o.state != "closed"]
 
     def raise_(
-        self, read: ObjectionRead, *, deal_id: str, stage: str, activity: str, message_id: str | None, at: datetime
+        self,
+        read: ObjectionRead,
+        *,
+        deal_id: str,
+        stage: str,
+        activity: str,
+        message_id: str | None,
+        at: datetime,
+        why: str = "",
     ) -> None:
-        """The client raises an objection; one of the same type that is not settled yet is the same one."""
-        same = next((o for o in self.unsettled(deal_id) if o.type == read.type), None)
+        """The client raises an objection; one of the same type that is not settled yet is the same one.
+
+        `why` it is only proposed: nobody can tell who wrote it. Such a one is not the same as one that stands, so that
+        a stranger adds nothing to it; and the client's own word takes its place.
+        """
+        same = next((o for o in self.unsettled(deal_id) if o.type == read.type and (not o.why or why)), None)
         if same is not None:
-            if read.genuine and not same.genuine:  # now he says why
+            if read.genuine and not same.genuine and bool(why) == bool(same.why):  # now he says why
                 self._all[same.key] = _with_grounds(same, read)
             return
+        if not why:
+            self._all = {k: o for k, o in self._all.items() if not (o.why and _is(o, deal_id, read.type))}
         key = f"objection:{deal_id}:{activity}:{read.type}"
         if key in self._undone:
             return
@@ -47,6 +62,7 @@ class ObjectionBook:
             quote=read.evidence.quote,
             state="open",
             opened=at,
+            why="" if key in self._accepted else why,
         )
 
     def we_wrote(self, deal_id: str, new_text: str) -> None:
@@ -64,6 +80,10 @@ class ObjectionBook:
     def close(self, objections: Collection[ObjectionLife], at: datetime, why: str) -> None:
         for objection in objections:
             self._all[objection.key] = replace(objection, state="closed", closed=at, closed_by=why)
+
+
+def _is(objection: ObjectionLife, deal_id: str, type_: str) -> bool:
+    return (objection.deal_id, objection.type) == (deal_id, type_) and objection.state != "closed"
 
 
 def _with_grounds(objection: ObjectionLife, read: ObjectionRead) -> ObjectionLife:

@@ -39,6 +39,14 @@ def taken_up_again(seen: Seen) -> MilestoneRead:
     return MilestoneRead(name="contact_established", confidence=WRITE, evidence=said, by="return")
 
 
+UNVERIFIED = "the sender could not be verified"
+
+
+def is_verified(seen: Seen) -> bool:
+    """Our own mail, or mail of which our server says that it is the sender's: only such may change anything."""
+    return seen.verified in ("sent", "authenticated")
+
+
 def why_only_proposed(deal: Progress, target: Stage, seen: Seen, milestone: MilestoneRead) -> str:
     """Why a move must wait for a person; "" when it may be written."""
     pipeline = deal.pipeline
@@ -48,6 +56,6 @@ def why_only_proposed(deal: Progress, target: Stage, seen: Seen, milestone: Mile
         return 'the pipeline has mode = "propose"'
     if pipeline.terminal == "propose" and target.kind in ("won", "lost"):
         return 'the pipeline has terminal = "propose"'
-    if seen.verified not in ("sent", "authenticated"):
-        return "the sender could not be verified"
+    if not is_verified(seen):
+        return UNVERIFIED
     return "" if milestone.confidence >= WRITE else "the reading is not sure enough"

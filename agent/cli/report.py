@@ -95,7 +95,7 @@ def _print_objections(rows: list[reports.ObjectionRow], book: reports.Book) -> N
 def _print_objection(row: reports.ObjectionRow, book: reports.Book) -> None:
     o = row.objection
     sort = say("explain.genuine") if o.genuine else say("explain.stalling")
-    kind = f"{word('objection', o.type)}, {sort}, {word('report', o.state)}"
+    kind = f"{word('objection', o.type)}, {sort}, {word('report', 'proposed' if o.why else o.state)}"
     tell(f"{o.opened:%Y-%m-%d}  {kind}: {row.deal} ({_rep(book, row.owner)})", indent=2)
     quote = one_line(o.quote)
     tell(f"“{quote}”", indent=6)

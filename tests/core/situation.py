@@ -64,7 +64,8 @@ class Played:
 
 def _told(o: ObjectionLife) -> str:
     grounds = f"{'genuine' if o.genuine else 'stalling'} {o.type}"
-    return f"{o.deal_id}: {grounds} at {o.stage}, {o.state}" + (f" {o.closed:%m-%d}" if o.closed else "")
+    state = "proposed" if o.why else o.state
+    return f"{o.deal_id}: {grounds} at {o.stage}, {state}" + (f" {o.closed:%m-%d}" if o.closed else "")
 
 
 @dataclass
@@ -250,7 +251,7 @@ def _answers(told: dict[str, Any]) -> list[Answer]:
             answers.append(Answer(kind="linked", subject=f"no. {one['linked']}", deal_ids=tuple(one["deals"])))
             continue
         ((kind, subject),) = one.items()
-        if kind == "undone" and subject.startswith("no. "):  # an objection, by its letter and type
+        if subject.startswith("no. "):  # an objection, by its letter and type
             key, deal_id, type_ = subject.split(", ")
             answers.append(Answer(kind=kind, subject=f"objection:{deal_id}:{key}:{type_}"))
             continue
