@@ -213,7 +213,7 @@ def _store(
         ledger.put_in_quarantine(tx, config.name, item.ref, item.folder, item.uid, item.raw, error, flow.now())
     house: House = flow.house(tx)
     histories.mark_dirty(tx, stored.forgotten)
-    moved = histories.assign(tx, flow.people(tx), house, stored.threads)
+    moved = histories.assign(tx, flow.people(tx), house, stored.threads, stored.fresh)
     histories.wait_for_reading(tx, stored.activities | moved, version(), fresh=fresh)
 
 

@@ -1,19 +1,27 @@
 """The activities' room: those of one batch are found by key, merged with what stands, and inserted together."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from agent.intake import Entry, Prepared
 from agent.model import Message
-from agent.store.rows import chunks
+from agent.store.rows import chunks, insert_rows, next_id
 from agent.store.tables import activity, participant, sighting
 from agent.store.threads import Threads
 from agent.words import words
 
 VERIFIED_RANK = {"sent": 3, "authenticated": 2, "unknown": 1, "failed": 0}
+
+
+class Fresh(NamedTuple):
+    """A new activity in a new thread: all that is known of either is at hand."""
+
+    id: int
+    thread: int
+    entry: Entry
 
 
 class ActivityBatch:
@@ -28,6 +36,7 @@ class ActivityBatch:
         self._new: dict[str, tuple[Prepared, Entry]] = {}
         self._sightings: list[tuple[str, int]] = []
         self._touched: set[int] = set()
+        self._made: list[Fresh] = []
 
     def add(self, ledger_id: int, item: Prepared, entry: Entry) -> None:
         entry = self._apart_if_other_text(ledger_id, entry)
@@ -44,17 +53,22 @@ class ActivityBatch:
 
     def write(self) -> None:
         self._threads.write()
-        ids = {key: row.id for key, row in self._standing.items()} | self._insert_new()
+        stood = {key: row.id for key, row in self._standing.items()}
+        ids = stood | self._insert_new()
         rows = {(ids[key], ledger_id) for key, ledger_id in self._sightings}
-        for part in chunks(sorted({a for a, _ in rows})):
+        for part in chunks(sorted({a for a, _ in rows}.intersection(stood.values()))):
             query = select(sighting.c.activity_id, sighting.c.ledger_id).where(sighting.c.activity_id.in_(part))
             rows -= {(row.activity_id, row.ledger_id) for row in self.tx.execute(query)}
-        if rows:
-            self.tx.execute(insert(sighting), [{"activity_id": a, "ledger_id": i} for a, i in sorted(rows)])
-            self.changed |= {a for a, _ in rows}
+        insert_rows(self.tx, sighting, sorted(rows))
+        self.changed |= {a for a, _ in rows}
 
     def threads(self) -> set[int]:
-        return {self._threads.final(t) for t in self._touched}
+        """Those to which more may belong than what this batch brought."""
+        return {t for t in map(self._threads.final, self._touched) if not self._threads.is_new(t)}
+
+    def fresh(self) -> list[Fresh]:
+        """The new activities of all other threads."""
+        return [made for made in self._made if self._threads.is_new(made.thread)]
 
     def _apart_if_other_text(self, ledger_id: int, entry: Entry) -> Entry:
         """The same key with clearly other text is another letter, never a merge."""
@@ -91,20 +105,20 @@ class ActivityBatch:
 
     def _replace_participants(self, activity_id: int, entry: Entry) -> None:
         self.tx.execute(delete(participant).where(participant.c.activity_id == activity_id))
-        if entry.participants:
-            self.tx.execute(insert(participant), _participants(activity_id, entry))
+        insert_rows(self.tx, participant, _participants(activity_id, entry))
 
     def _insert_new(self) -> dict[str, int]:
         if not self._new:
             return {}
-        entries = [entry for _, entry in self._new.values()]
-        values = [_activity_values(e, self._threads.final(self._threads.join(e.mentions))) for e in entries]
-        made = {r.key: r.id for r in self.tx.execute(insert(activity).returning(activity.c.id, activity.c.key), values)}
-        people = [row for e in entries for row in _participants(made[e.key], e)]
-        if people:
-            self.tx.execute(insert(participant), people)
-        self.changed |= set(made.values())
-        return made
+        first = next_id(self.tx, activity)
+        self._made = [
+            Fresh(number, self._threads.final(self._threads.join(entry.mentions)), entry)
+            for number, (_, entry) in enumerate(self._new.values(), first)
+        ]
+        insert_rows(self.tx, activity, [_activity_row(made) for made in self._made])
+        insert_rows(self.tx, participant, [row for made in self._made for row in _participants(made.id, made.entry)])
+        self.changed |= {made.id for made in self._made}
+        return {made.entry.key: made.id for made in self._made}
 
 
 def _standing(tx: Connection, keys: Iterable[str]) -> dict[str, Any]:
@@ -151,20 +165,26 @@ def _record_values(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _activity_values(entry: Entry, thread: int) -> dict[str, Any]:
-    return _record_values(entry) | {
-        "key": entry.key,
-        "kind": entry.kind,
-        "identity": entry.identity,
-        "recurrence_id": entry.recurrence_id,
-        "verified": entry.verified,
-        "thread": thread,
-    }
+def _activity_row(made: Fresh) -> tuple[Any, ...]:
+    entry = made.entry
+    return (
+        made.id,
+        entry.key,
+        entry.kind,
+        entry.identity,
+        entry.recurrence_id,
+        entry.date,
+        entry.direction,
+        entry.skipped,
+        entry.verified,
+        made.thread,
+        entry.content,
+        entry.rank,
+        None,  # gone_at
+        entry.record,
+    )
 
 
-def _participants(activity_id: int, entry: Entry) -> list[Mapping[str, Any]]:
+def _participants(activity_id: int, entry: Entry) -> list[tuple[Any, ...]]:
     pairs = zip(entry.participants, entry.domains, strict=True)
-    return [
-        {"activity_id": activity_id, "role": role, "address": address, "domain": domain}
-        for (role, address), domain in pairs
-    ]
+    return [(activity_id, role, address, domain) for (role, address), domain in pairs]

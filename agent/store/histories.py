@@ -3,17 +3,18 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, case, delete, func, insert, select, update
 
 from agent.clients import STRANGER, Directory, changed_nodes, clients_of_people, domain_of, free_mail_domains
 from agent.intake import House, keyed_hash, letter_of
 from agent.known import NO_READING, Answer, Seen
 from agent.model import History, Letter, Link, Meeting, Message, Reading
+from agent.store.activities import Fresh
 from agent.store.forget import want_again
-from agent.store.rows import chunks, record_of
+from agent.store.rows import chunks, insert_rows, record_of
 from agent.store.tables import (
     activity,
     answer,
@@ -32,24 +33,40 @@ from classifiers.clean import new_text
 # -- whose is it? -------------------------------------------------------------------------------------------------
 
 
-def assign(tx: Connection, people: Directory, house: House, threads: Collection[int]) -> set[int]:
+class _Whose(NamedTuple):
+    """What says of an activity whose it is, besides its people."""
+
+    id: int
+    thread: int
+    kind: str
+    meeting: str | None  # its record
+
+
+def assign(
+    tx: Connection, people: Directory, house: House, threads: Collection[int], fresh: Sequence[Fresh] = ()
+) -> set[int]:
     """Give every activity of these threads its clients; returns the activities whose clients changed.
 
-    By its own people; without a known one, by its thread; else it is a stranger's.
+    By its own people; without a known one, by its thread; else it is a stranger's. Of `fresh` all is at hand.
     """
-    changed: set[int] = set()
+    changed = _assign_fresh(tx, people, house, [f for f in fresh if not f.entry.skipped])
+    meeting = case((activity.c.kind == "meeting", activity.c.record))
     for part in chunks(sorted(threads)):
-        rows = list(
-            tx.execute(
-                select(activity.c.id, activity.c.thread, activity.c.kind, activity.c.record).where(
-                    activity.c.thread.in_(part), activity.c.skipped == ""
-                )
-            )
+        query = select(activity.c.id, activity.c.thread, activity.c.kind, meeting).where(
+            activity.c.thread.in_(part), activity.c.skipped == ""
         )
+        rows = [_Whose(*row) for row in tx.execute(query)]
         outside = _outside(tx, [r.id for r in rows], house)
-        wanted = _clients(rows, outside, people)
-        changed |= _write_membership(tx, wanted)
+        changed |= _write_membership(tx, _clients(rows, outside, people))
     return changed
+
+
+def _assign_fresh(tx: Connection, people: Directory, house: House, fresh: Sequence[Fresh]) -> set[int]:
+    rows = [_Whose(f.id, f.thread, f.entry.kind, f.entry.record) for f in fresh]
+    outside = {f.id: [email for _, email in f.entry.participants if not house.is_ours(email)] for f in fresh}
+    wanted = _clients(rows, outside, people)
+    insert_rows(tx, membership, [(client, i) for i, clients in wanted.items() for client in sorted(clients)])
+    return set(wanted)
 
 
 def _outside(tx: Connection, activity_ids: Sequence[int], house: House) -> dict[int, list[str]]:
@@ -62,14 +79,14 @@ def _outside(tx: Connection, activity_ids: Sequence[int], house: House) -> dict[
     return found
 
 
-def _clients(rows: Sequence[Any], outside: Mapping[int, list[str]], people: Directory) -> dict[int, set[str]]:
+def _clients(rows: Sequence[_Whose], outside: Mapping[int, list[str]], people: Directory) -> dict[int, set[str]]:
     known: dict[int, set[str]] = {}
     strangers: dict[int, set[str]] = {}
     of_thread: dict[int, set[str]] = defaultdict(set)
     for row in rows:
         known[row.id], strangers[row.id] = clients_of_people(people, outside.get(row.id, []))
-        if row.kind == "meeting" and not known[row.id]:
-            known[row.id] = people.clients_named(msgspec.json.decode(row.record, type=Meeting).title)
+        if row.kind == "meeting" and row.meeting and not known[row.id]:
+            known[row.id] = people.clients_named(msgspec.json.decode(row.meeting, type=Meeting).title)
         of_thread[row.thread] |= known[row.id]
     return {
         row.id: known[row.id] or of_thread[row.thread] or strangers[row.id] or {f"{STRANGER}{row.id}"} for row in rows
@@ -181,17 +198,15 @@ def wait_for_reading(tx: Connection, activity_ids: Iterable[int], version: str, 
     """These are to be read, unless their content has been read by this version; those are folded at once."""
     for part in chunks(sorted(activity_ids)):
         query = (
-            select(activity.c.id)
-            .join(reading, (reading.c.content == activity.c.content) & (reading.c.version == version))
+            select(activity.c.id, activity.c.skipped, reading.c.content, to_read.c.activity_id)
+            .outerjoin(reading, (reading.c.content == activity.c.content) & (reading.c.version == version))
+            .outerjoin(to_read)
             .where(activity.c.id.in_(part))
         )
-        read = set(tx.scalars(query))
-        open_ones = set(tx.scalars(select(activity.c.id).where(activity.c.id.in_(part), activity.c.skipped == "")))
-        queued = set(tx.scalars(select(to_read.c.activity_id).where(to_read.c.activity_id.in_(part))))
-        new = [{"activity_id": i, "fresh": fresh} for i in sorted(open_ones - read - queued)]
-        if new:
-            tx.execute(insert(to_read), new)
-        mark_dirty(tx, clients_of_activities(tx, read), fresh=fresh)
+        rows = list(tx.execute(query))
+        waiting = [(i, fresh) for i, skipped, read, queued in rows if not skipped and read is None and queued is None]
+        insert_rows(tx, to_read, waiting)
+        mark_dirty(tx, clients_of_activities(tx, [i for i, _, read, _ in rows if read is not None]), fresh=fresh)
 
 
 def next_to_read(tx: Connection, limit: int) -> list[tuple[int, str, Letter]]:

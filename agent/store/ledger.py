@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from agent.intake import Prepared
-from agent.store.activities import ActivityBatch
+from agent.store.activities import ActivityBatch, Fresh
 from agent.store.forget import forget_words
-from agent.store.rows import chunks
+from agent.store.rows import chunks, insert_rows, next_id
 from agent.store.tables import (
     activity,
     ledger,
@@ -35,7 +35,8 @@ class Stored(NamedTuple):
     """What a batch changed."""
 
     activities: frozenset[int]  # new, or with another record than before
-    threads: frozenset[int]
+    fresh: tuple[Fresh, ...]  # of these, the activities in threads that are new themselves
+    threads: frozenset[int]  # the other threads that are concerned
     forgotten: frozenset[str]  # clients of whom something is excluded from now on
 
 
@@ -74,7 +75,7 @@ def store(tx: Connection, source: str, prepared: Sequence[Prepared], now: dateti
         told = "; ".join((warning, *problems))[:1_000]
         tx.execute(update(ledger).where(ledger.c.id == ledger_id).values(reason=told))
     changed = batch.changed | _vanished_instances(tx, rows, prepared, now)
-    return Stored(frozenset(changed), frozenset(batch.threads()), frozenset(forgotten))
+    return Stored(frozenset(changed), tuple(batch.fresh()), frozenset(batch.threads()), frozenset(forgotten))
 
 
 def put_in_quarantine(
@@ -99,12 +100,11 @@ def mark_gone(tx: Connection, source: str, refs: Iterable[str], now: datetime) -
 def _ledger_rows(tx: Connection, source: str, prepared: Sequence[Prepared], now: datetime) -> dict[str, int]:
     """ref -> id of the ledger row, new or brought up to date."""
     standing = known(tx, source, [p.ref for p in prepared])
-    fresh = {p.ref: p for p in prepared if p.ref not in standing}
     ids = {ref: row.id for ref, row in standing.items()}
-    if fresh:
-        rows = [_ledger_values(source, p, now) for p in fresh.values()]
-        made = tx.execute(insert(ledger).returning(ledger.c.id, ledger.c.ref), rows)
-        ids.update({row.ref: row.id for row in made})
+    if fresh := {p.ref: p for p in prepared if p.ref not in standing}:
+        numbered = dict(enumerate(fresh.values(), next_id(tx, ledger)))
+        insert_rows(tx, ledger, [_ledger_row(number, source, p, now) for number, p in numbered.items()])
+        ids |= {p.ref: number for number, p in numbered.items()}
     for p in prepared:
         if (row := standing.get(p.ref)) is not None:
             values = _ledger_values(source, p, now) | {"gone_at": None}
@@ -125,6 +125,11 @@ def _ledger_values(source: str, p: Prepared, now: datetime) -> dict[str, Any]:
         "sent": p.sent,
         "seen_at": None if p.excluded else now,
     }
+
+
+def _ledger_row(number: int, source: str, p: Prepared, now: datetime) -> tuple[Any, ...]:
+    """In the order of the table's columns, which is that of the values."""
+    return (number, *_ledger_values(source, p, now).values(), None)
 
 
 def _forget(tx: Connection, ledger_ids: Sequence[int]) -> set[str]:

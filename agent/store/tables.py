@@ -31,6 +31,10 @@ metadata = MetaData(
 )
 
 
+# SQLite: rows that are little more than their key are kept in its index alone, which is one tree less to write
+KEY_ONLY: Any = {"sqlite_with_rowid": False}
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware datetime, kept as UTC; SQLite and PostgreSQL then sort it alike."""
 
@@ -49,7 +53,7 @@ class Instant(TypeDecorator[datetime]):
 ledger = Table(
     "ledger",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),  # numbered by the one writer
     Column("source", String(200), nullable=False),
     Column("ref", String(1000), nullable=False),
     Column("folder", String(500), nullable=False),
@@ -103,7 +107,7 @@ source_state = Table(
 activity = Table(
     "activity",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),  # numbered by the one writer
     Column("key", String(80), nullable=False, unique=True),
     Column("kind", String(10), nullable=False),
     Column("identity", Text),  # Message-ID, or iCalendar UID
@@ -115,8 +119,10 @@ activity = Table(
     Column("thread", Integer, nullable=False, index=True),
     Column("content", String(64), nullable=False),  # names the content that is read; "" when there is none
     Column("rank", String(100), nullable=False),  # which of several copies gives the record: the lowest
-    Column("record", Text),  # Message or Meeting as JSON; NULL when skipped
     Column("gone_at", Instant),  # meetings: no longer in their calendar object
+    Column(
+        "record", Text
+    ),  # Message or Meeting as JSON; NULL when skipped. Last, since what is behind it is read slowly
     Index(None, "date"),
     Index(None, "content"),
     Index(None, "identity"),
@@ -127,6 +133,7 @@ sighting = Table(
     metadata,
     Column("activity_id", ForeignKey("activity.id", ondelete="CASCADE"), primary_key=True),
     Column("ledger_id", ForeignKey("ledger.id", ondelete="CASCADE"), primary_key=True, index=True),
+    **KEY_ONLY,
 )
 
 participant = Table(
@@ -138,6 +145,7 @@ participant = Table(
     Column("domain", String(255), nullable=False),  # or its keyed hash
     Index(None, "address"),
     Index(None, "domain"),
+    **KEY_ONLY,
 )
 
 thread_member = Table(
@@ -145,6 +153,7 @@ thread_member = Table(
     metadata,
     Column("mention", String(1000), primary_key=True),  # a Message-ID, or "uid:" + an iCalendar UID
     Column("thread", Integer, nullable=False, index=True),
+    **KEY_ONLY,
 )
 
 membership = Table(
@@ -152,6 +161,7 @@ membership = Table(
     metadata,
     Column("client", String(400), primary_key=True),
     Column("activity_id", ForeignKey("activity.id", ondelete="CASCADE"), primary_key=True, index=True),
+    **KEY_ONLY,
 )
 
 reading = Table(

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, select, update
 
-from agent.store.rows import chunks
+from agent.store.rows import chunks, insert_rows
 from agent.store.tables import activity, thread_member
 
 
@@ -19,7 +19,8 @@ class Threads:
             self._of.update({row.mention: row.thread for row in tx.execute(query)})
         self._stored = dict(self._of)
         self._into: dict[int, int] = {}
-        self._next = 1 + (tx.scalar(select(func.max(thread_member.c.thread))) or 0)
+        last = (tx.scalar(select(func.max(column))) for column in (thread_member.c.thread, activity.c.thread))
+        self._first = self._next = 1 + max(thread or 0 for thread in last)
 
     def join(self, mentions: Sequence[str]) -> int:
         names = [m[:1000] for m in mentions]
@@ -34,15 +35,17 @@ class Threads:
             self._of.setdefault(name, thread)
         return thread
 
+    def is_new(self, thread: int) -> bool:
+        """Nothing that stood before belongs to it: an older thread is never merged into a newer one."""
+        return thread >= self._first
+
     def final(self, thread: int) -> int:
         while thread in self._into:
             thread = self._into[thread]
         return thread
 
     def write(self) -> None:
-        fresh = [{"mention": m, "thread": self.final(t)} for m, t in self._of.items() if m not in self._stored]
-        if fresh:
-            self.tx.execute(insert(thread_member), fresh)
+        insert_rows(self.tx, thread_member, [(m, self.final(t)) for m, t in self._of.items() if m not in self._stored])
         for old in self._into:
             new = self.final(old)
             self.tx.execute(update(thread_member).where(thread_member.c.thread == old).values(thread=new))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from agent.errors import NeedsHuman
 from agent.flow import Withheld, never_written, open_crm
@@ -24,6 +24,13 @@ from tests.flow.story import story
 def test_the_migrations_make_exactly_the_tables_that_the_program_uses(world: CompanyWorld) -> None:
     with world.store.reading() as tx:
         assert compare_metadata(MigrationContext.configure(tx, opts={"compare_type": True}), metadata) == []
+
+
+def test_the_migrations_keep_in_one_tree_what_the_program_keeps_in_one_tree(world: CompanyWorld) -> None:
+    with world.store.reading() as tx:
+        made = {row.name: row.sql for row in tx.execute(text("SELECT name, sql FROM sqlite_master"))}
+    wanted = {table.name for table in metadata.sorted_tables if not table.dialect_options["sqlite"]["with_rowid"]}
+    assert {name for name, sql in made.items() if sql and sql.rstrip().endswith("WITHOUT ROWID")} == wanted
 
 
 def test_nobody_else_can_read_the_store(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "activity",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("key", sa.String(length=80), nullable=False),
         sa.Column("kind", sa.String(length=10), nullable=False),
         sa.Column("identity", sa.Text(), nullable=True),
@@ -24,8 +24,8 @@ def upgrade() -> None:
         sa.Column("thread", sa.Integer(), nullable=False),
         sa.Column("content", sa.String(length=64), nullable=False),
         sa.Column("rank", sa.String(length=100), nullable=False),
-        sa.Column("record", sa.Text(), nullable=True),
         sa.Column("gone_at", sa.DateTime(), nullable=True),
+        sa.Column("record", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_activity")),
         sa.UniqueConstraint("key", name=op.f("uq_activity_key")),
     )
@@ -149,7 +149,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "ledger",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("source", sa.String(length=200), nullable=False),
         sa.Column("ref", sa.String(length=1000), nullable=False),
         sa.Column("folder", sa.String(length=500), nullable=False),
@@ -259,6 +259,7 @@ def upgrade() -> None:
         sa.Column("mention", sa.String(length=1000), nullable=False),
         sa.Column("thread", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("mention", name=op.f("pk_thread_member")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_thread_member_thread"), "thread_member", ["thread"], unique=False)
     op.create_table(
@@ -286,6 +287,7 @@ def upgrade() -> None:
             ["activity_id"], ["activity.id"], name=op.f("fk_membership_activity_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("client", "activity_id", name=op.f("pk_membership")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_membership_activity_id"), "membership", ["activity_id"], unique=False)
     op.create_table(
@@ -298,6 +300,7 @@ def upgrade() -> None:
             ["activity_id"], ["activity.id"], name=op.f("fk_participant_activity_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("activity_id", "role", "address", name=op.f("pk_participant")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_participant_address"), "participant", ["address"], unique=False)
     op.create_index(op.f("ix_participant_domain"), "participant", ["domain"], unique=False)
@@ -319,6 +322,7 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["ledger_id"], ["ledger.id"], name=op.f("fk_sighting_ledger_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("activity_id", "ledger_id", name=op.f("pk_sighting")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_sighting_ledger_id"), "sighting", ["ledger_id"], unique=False)
     op.create_table(
