@@ -2,7 +2,7 @@
 
 Nothing is written twice: a change whose key stands in the outbox is not made again. A link that changes later becomes
 a further change of the same activity, which needs the first. A stage that was written is never taken back here: what a
-later fold no longer supports is a person's to undo.
+later fold no longer supports is a person's to undo (see takeback.py).
 """
 
 from collections import defaultdict
@@ -50,7 +50,7 @@ def difference(
     logged = {c.subject for c in changes} | {s for s, of in by_subject.items() if _shown(of) is not None}
     if "stages" in may_write:
         moves = [m for m in said.moves if m.state == "written"]
-        changes += [c for c in _of_moves(moves, logged, by_subject) if c.key not in known]
+        changes += _of_moves(moves, logged, sent)
     if "objections" in may_write:
         for objection in (o for o in said.objections if not o.why):  # a proposed one waits for a person
             changes += [c for c in _of_objection(objection, logged) if c.key not in known]
@@ -159,10 +159,26 @@ def _unlink(activity: str, sent: Sequence[Sent], keep: tuple[str, ...] | None) -
     )
 
 
-def _of_moves(
-    moves: Sequence[StageMove], logged: Collection[str], by_subject: Mapping[str, Sequence[Sent]]
-) -> list[Change]:
-    """The moves of one deal go in order: each needs the one before it."""
+def move_of(sent: Sent) -> str | None:
+    """The key of the move that a change is about, whichever time it was written or taken back; None: about none."""
+    return str(sent.body.get("move", sent.key)) if sent.kind in ("move_stage", "withdraw_stage") else None
+
+
+def standing_moves(sent: Iterable[Sent]) -> dict[str, Sent]:
+    """The moves that stand in the CRM, each with the change that wrote it last."""
+    standing: dict[str, Sent] = {}
+    for one in sent:
+        if (key := move_of(one)) is not None:
+            if one.kind == "move_stage":
+                standing[key] = one
+            else:
+                standing.pop(key, None)
+    return standing
+
+
+def _of_moves(moves: Sequence[StageMove], logged: Collection[str], sent: Sequence[Sent]) -> list[Change]:
+    """The moves of one deal go in order: each needs the one before it. One that was taken back is written anew."""
+    standing = standing_moves(sent)
     before: dict[str, str] = {}
     changes = []
     for move in moves:
@@ -170,24 +186,31 @@ def _of_moves(
         if move.evidence in logged:
             needs.append(log_key(move.evidence, 0))
         before[move.deal_id] = move.key
-        changes.append(
-            Change(
-                key=move.key,
-                kind="move_stage",
-                subject=f"deal:{move.deal_id}",
-                needs=tuple(needs),
-                body={
-                    "deal_id": move.deal_id,
-                    "stage": move.stage,
-                    "at": move.date.isoformat(),
-                    "milestone": move.milestone,
-                    "evidence": move.evidence,
-                    "quote": move.quote,
-                    "by": move.by,
-                },
-            )
-        )
+        if move.key not in standing:
+            times = sum(1 for one in sent if move_of(one) == move.key)
+            changes.append(_move(move, needs, times))
     return changes
+
+
+def _move(move: StageMove, needs: Sequence[str], times: int) -> Change:
+    """`times`: how often it was written and taken back before."""
+    body: dict[str, object] = {
+        "deal_id": move.deal_id,
+        "stage": move.stage,
+        "at": move.date.isoformat(),
+        "milestone": move.milestone,
+        "evidence": move.evidence,
+        "quote": move.quote,
+        "by": move.by,
+    }
+    again: dict[str, object] = {"move": move.key} if times else {}
+    return Change(
+        key=f"{move.key}~{times}" if times else move.key,
+        kind="move_stage",
+        subject=f"deal:{move.deal_id}",
+        needs=tuple(needs),
+        body=body | again,
+    )
 
 
 def _of_objection(o: ObjectionLife, logged: Collection[str]) -> list[Change]:

@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
-from agent.changes import merged
+from agent.changes import Sent, merged, move_of, standing_moves
 from agent.model import History, Link, Meeting, ObjectionLife
 from agent.store import mirror
-from agent.store.tables import activity, answer, history, ledger, link, outbox, sighting, stage_event
+from agent.store.tables import activity, history, ledger, link, outbox, sighting, stage_event
+
+MOVES = ("move_stage", "withdraw_stage")
 
 
 def export(tx: Connection) -> Iterator[str]:
@@ -106,22 +108,33 @@ def _stages(tx: Connection, said: list[History]) -> Iterator[dict[str, Any]]:
     people = select(stage_event).where(stage_event.c.by != "agent").order_by(stage_event.c.date, stage_event.c.id)
     for row in tx.execute(people):
         yield _stage(row.deal_id, row.stage, row.date, row.by, row.evidence, row.quote, "written")
-    undone = set(tx.scalars(select(answer.c.subject).where(answer.c.kind == "undone")))
-    now_known = {move.key: move for one in said for move in one.moves}
-    for row in tx.execute(select(outbox).where(outbox.c.kind == "move_stage").order_by(outbox.c.seq)):
-        body = row.body
-        state = "undone" if row.key in undone else "written" if row.state == "written" else "proposed"
-        if (move := now_known.get(row.key)) is not None:  # earlier evidence may have come since it was written
-            yield _stage(move.deal_id, move.stage, move.date, "agent", move.evidence, move.quote, state)
+    now_known = {move.key: move for one in said for move in one.moves if move.state == "written"}
+    rows = list(tx.execute(select(outbox).where(outbox.c.kind.in_(MOVES)).order_by(outbox.c.seq)))
+    sent = [Sent(key=r.key, kind=r.kind, subject=r.subject, body=r.body) for r in rows]
+    standing = standing_moves(sent)
+    written = {r.key for r in rows if r.state == "written"}
+    for key, first in {key: one for one in reversed(sent) if (key := move_of(one)) is not None}.items():
+        last = standing.get(key)
+        state = "undone" if last is None else "written" if last.key in written else "proposed"
+        body = (last or first).body
+        if (move := now_known.get(key)) is not None:  # earlier evidence may have come since it was written
+            yield _stage(move.deal_id, move.stage, move.date, "agent", move.evidence, move.quote, state, key)
             continue
         at = datetime.fromisoformat(body["at"])
-        yield _stage(body["deal_id"], body["stage"], at, "agent", body["evidence"], body["quote"], state)
+        yield _stage(body["deal_id"], body["stage"], at, "agent", body["evidence"], body["quote"], state, key)
     for move in sorted((m for h in said for m in h.moves if m.state == "proposed"), key=lambda m: (m.date, m.key)):
-        yield _stage(move.deal_id, move.stage, move.date, "agent", move.evidence, move.quote, "proposed")
+        yield _stage(move.deal_id, move.stage, move.date, "agent", move.evidence, move.quote, "proposed", move.key)
 
 
 def _stage(
-    deal_id: str, stage: str, date: datetime, by: str, evidence: str | None, quote: str | None, state: str
+    deal_id: str,
+    stage: str,
+    date: datetime,
+    by: str,
+    evidence: str | None,
+    quote: str | None,
+    state: str,
+    key: str | None = None,
 ) -> dict[str, Any]:
     return {
         "kind": "stage",
@@ -132,6 +145,7 @@ def _stage(
         "evidence": evidence,
         "quote": quote,
         "state": state,
+        "key": key,  # for `undo` and `explain`; a person's move has none
     }
 
 
@@ -140,6 +154,7 @@ def _objections(said: list[History]) -> Iterator[dict[str, Any]]:
     for o in sorted(every, key=lambda o: (o.opened, o.key)):
         yield {
             "kind": "objection",
+            "key": o.key,
             "deal_id": o.deal_id,
             "message_id": o.message_id,
             "stage": o.stage,

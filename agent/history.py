@@ -8,8 +8,12 @@ Pure: the same knowledge gives the same history, whatever arrived first; `now` i
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
+from agent.answers import Move, Verdicts, settled
 from agent.business import business
 from agent.clients import domain_of
 from agent.known import Answer, Client, Seen
@@ -18,11 +22,13 @@ from agent.match import About, DealThen, Match, match, speaks_of
 from agent.model import (
     Deal,
     History,
+    Judged,
     Link,
     Meeting,
     Message,
     MilestoneRead,
     Pipeline,
+    Span,
     Stage,
     StageEvent,
     StageMove,
@@ -37,21 +43,25 @@ from agent.proof import (
     who_acts,
     why_only_proposed,
 )
-from agent.stages import Progress, move_key
+from agent.stages import Progress, judge, move_key
 from agent.words import STEM, Moment, answered_topic, topic, words
 from classifiers import PROPOSE
 
 QUIET = timedelta(days=7)  # so long after the end or the pause of a deal a new talk about it is a return
 MAX_NAMES = 50  # of one letter's people
+NO_WORDS = Span(quote="", start=0, end=0)
 
 
 def fold(client: Client, seen: Iterable[Seen], answers: Sequence[Answer], now: datetime) -> History:
     """The client's history as of `now`."""
     timeline = sorted(_timeline(client, seen), key=lambda e: e[:3])
-    first = _Folding(client, answers, now).go_through(timeline)
-    if not client.deals:
-        return first.result()
-    return _Folding(client, answers, now, first).go_through(timeline).result()
+    verdicts = Verdicts.of(answers)
+    first = folding = _Folding(client, verdicts, now).go_through(timeline)
+    doubted: frozenset[Move] = frozenset()
+    while client.deals and (folding is first or not folding.contradicted <= doubted):
+        doubted |= folding.contradicted
+        folding = _Folding(client, verdicts, now, first, doubted).go_through(timeline)
+    return folding.result()
 
 
 _Event = tuple[datetime, int, str, Seen | StageEvent]
@@ -69,11 +79,19 @@ class _Folding:
     """The state of one fold; its methods are the steps of the story above."""
 
     def __init__(
-        self, client: Client, answers: Sequence[Answer], now: datetime, before: "_Folding | None" = None
+        self,
+        client: Client,
+        verdicts: Verdicts,
+        now: datetime,
+        before: "_Folding | None" = None,
+        doubted: frozenset[Move] = frozenset(),
     ) -> None:
+        """`doubted`: moves that a later answer contradicts: they are asked about, not written."""
         self.client = client
         self.now = now
-        self.answers = {(a.kind, a.subject): a for a in answers}
+        self.verdicts = verdicts
+        self.doubted = doubted
+        self.contradicted: set[Move] = set()
         names = {c.id: " ".join(words(c.name)) for c in client.companies}
         self.people = " ".join(w for c in client.contacts for w in words(c.name))
         self.said: dict[str, Said] = before.said if before else {}
@@ -85,15 +103,14 @@ class _Folding:
         self.deals = {d.id: self._progress(d, names.get(d.company_id or "", "")) for d in client.deals}
         self.links: list[Link] = []
         self.moves: list[StageMove] = []
-        self.objections = ObjectionBook(self._answered_with("undone", "declined"), self._answered_with("accepted"))
+        self.own: dict[str, StageMove] = {}  # deal -> our move that put it where it stands; nobody has accepted it
+        self.judged: list[Judged] = []
+        self.objections = ObjectionBook(verdicts.taken_back, verdicts.accepted)
         self.due: list[datetime] = []
         self.thread_deals: dict[int, tuple[str, ...]] = {}
         self.thread_answers: dict[int, tuple[str, ...]] = {}
         self.thread_topics: dict[int, str] = {}
         self.thread_began: dict[int, datetime] = {}
-
-    def _answered_with(self, *kinds: str) -> set[str]:
-        return {subject for kind, subject in self.answers if kind in kinds}
 
     def _progress(self, deal: Deal, company_name: str) -> Progress:
         pipeline = self.client.pipelines.get(deal.pipeline, Pipeline(name=deal.pipeline, stages=()))
@@ -117,22 +134,27 @@ class _Folding:
             links=tuple(self.links),
             moves=tuple(self.moves),
             objections=self.objections.all(),
+            judged=tuple(self.judged),
             due=min(self.due, default=None),
         )
 
     def hear_answers(self, backwards: Iterable[Seen]) -> None:
         """One answer settles the whole thread: what was written before it too."""
         for one in backwards:
-            if ("linked", one.key) in self.answers:
+            if one.key in self.verdicts.linked:
                 self.thread_answers[one.thread] = self._answered(one)
 
     def _answered(self, one: Seen) -> tuple[str, ...]:
         """The deals that a person named; one that is another client's, or gone, is not spoken of here."""
-        return tuple(i for i in self.answers["linked", one.key].deal_ids if i in self.deals)
+        return tuple(i for i in self.verdicts.linked[one.key] if i in self.deals)
 
     def person_moved(self, deal_id: str, event: StageEvent) -> None:
         """A person's move wins, forwards and backwards; what was proposed before is settled by it."""
         deal = self.deals[deal_id]
+        if event.by == "human":
+            waiting = [m for m in self.moves if m.deal_id == deal_id and m.state == "proposed"]
+            self.judged += judge(deal, event, waiting, self.own.get(deal_id))
+        self.own.pop(deal_id, None)
         deal.enter(event.stage, event.date)
         deal.proposed.clear()
         self._settle(deal)
@@ -148,11 +170,17 @@ class _Folding:
         """One letter or meeting."""
         if isinstance(seen.record, Meeting) and seen.record.end > self.now:
             self.due.append(seen.record.end)
+        self._find_contradictions(seen.key)
+        if seen.key in self.verdicts.vouched:
+            seen = replace(seen, verified="unknown")
         outcome, reason = business(self.client, seen, self.now)
         if outcome == "logged":
             found = self._which_deal(seen)
-            self.links.append(self._link(seen, found))
             self._remember(seen, found.deal_ids)
+            if seen.key in self.verdicts.taken_back:  # nothing follows from it; what its thread is about stays known
+                self.links.append(self._link(seen, Match((), (), found.candidates), "undone"))
+                return
+            self.links.append(self._link(seen, found, "answer" if seen.thread in self.thread_answers else ""))
             self._prove(seen, found)
         else:
             self.links.append(Link(activity=seen.key, outcome=outcome, reason=reason, verified=seen.verified))
@@ -162,10 +190,18 @@ class _Folding:
     # -- which deal? -------------------------------------------------------------------------------------------
 
     def _which_deal(self, seen: Seen) -> Match:
-        if ("linked", seen.key) in self.answers:
+        found = match(self._about(seen), [deal.then for deal in self.deals.values()])
+        if seen.key in self.verdicts.linked:
             self.thread_answers[seen.thread] = self._answered(seen)
-            return Match(self.thread_answers[seen.thread], (), ())
-        return match(self._about(seen), [deal.then for deal in self.deals.values()])
+            return Match(self.thread_answers[seen.thread], (), found.candidates)
+        return settled(found, self.thread_answers.get(seen.thread))
+
+    def _find_contradictions(self, evidence: str) -> None:
+        """A person refused this stage here; an earlier letter that came since must not put the deal there unasked."""
+        for deal_id, stage in self.verdicts.refused_on(evidence):
+            own = self.own.get(deal_id)
+            if own is not None and own.stage == stage == self.deals[deal_id].stage:
+                self.contradicted.add((deal_id, stage, own.evidence))
 
     def _about(self, seen: Seen) -> About:
         record, thread_deals = seen.record, self.thread_deals.get(seen.thread, ())
@@ -202,7 +238,7 @@ class _Folding:
                 self.said[seen.key] = Said(seen.new_text, record.title)
         return self.said[seen.key]
 
-    def _link(self, seen: Seen, found: Match) -> Link:
+    def _link(self, seen: Seen, found: Match, by_person: Literal["", "answer", "undone"] = "") -> Link:
         of_deals = {c for i in found.deal_ids if (c := self.deals[i].then.deal.company_id)}
         only = {c.id for c in self.client.companies} if len(self.client.companies) == 1 else set()
         return Link(
@@ -214,6 +250,7 @@ class _Folding:
             ambiguous=found.ambiguous,
             candidates=found.candidates,
             verified=seen.verified,
+            settled=by_person,
         )
 
     def _remember(self, seen: Seen, deal_ids: tuple[str, ...]) -> None:
@@ -243,6 +280,10 @@ class _Folding:
             for milestone in milestones:
                 for target in deal.targets(milestone.name, who_acts(seen)):
                     self._move(deal, target, seen, milestone)
+            for accepted in self.verdicts.accepted_on(deal_id, seen.key):  # though the reader sees it no more
+                if deal.is_before(accepted.stage):
+                    by_person = MilestoneRead(name=accepted.milestone, confidence=1.0, evidence=NO_WORDS, by="person")
+                    self._move(deal, deal.named(accepted.stage), seen, by_person)
             if seen.direction == "outbound" and isinstance(seen.record, Message) and is_verified(seen):
                 self.objections.we_wrote(deal_id, seen.new_text)
             for objection in seen.reading.objections:
@@ -266,17 +307,20 @@ class _Folding:
         return asks and begun is not None and deal.since is not None and begun > deal.since + QUIET
 
     def _move(self, deal: Progress, target: Stage, seen: Seen, milestone: MilestoneRead) -> None:
-        key = move_key(deal.deal_id, target.name, deal.entries.get(target.name, 0) + 1)
-        if ("declined", key) in self.answers or ("undone", key) in self.answers:
+        move = (deal.deal_id, target.name, seen.key)
+        if self.verdicts.refuses(*move):
             deal.entries[target.name] = deal.entries.get(target.name, 0) + 1  # the next evidence is asked about anew
             deal.touched.add(target.name)
             return
-        why = "" if ("accepted", key) in self.answers else why_only_proposed(deal, target, seen, milestone)
+        if move in self.doubted:
+            deal.touched.add(target.name)
+        accepted = self.verdicts.accepts(*move)
+        why = "" if accepted else why_only_proposed(deal, target, seen, milestone)
         if why and target.name in deal.proposed:
             return
         self.moves.append(
             StageMove(
-                key=key,
+                key=move_key(deal.deal_id, target.name, deal.entries.get(target.name, 0) + 1),
                 deal_id=deal.deal_id,
                 stage=target.name,
                 date=seen.at,
@@ -284,6 +328,7 @@ class _Folding:
                 evidence=seen.key,
                 quote=milestone.evidence.quote,
                 milestone=milestone.name,
+                before=deal.stage,
                 why=why,
                 by=milestone.by,
             )
@@ -291,6 +336,9 @@ class _Folding:
         if why:
             deal.proposed.add(target.name)
         else:
+            self.own.pop(deal.deal_id, None)
+            if not accepted:
+                self.own[deal.deal_id] = self.moves[-1]
             deal.enter(target.name, seen.at)
             self._settle(deal)
             self._pass_objections(deal, seen.at, f"the deal reached {target.name}")

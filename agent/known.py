@@ -36,9 +36,12 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What a person decided; it wins over every rule."""
 
-    kind: str  # linked, accepted, declined, undone
-    subject: str  # key of an activity, a move or an objection
-    deal_ids: tuple[str, ...] = ()
+    kind: str  # linked, accepted, declined, undone, restored, vouched
+    subject: str  # key of an activity, a move, an objection or a record
+    deal_ids: tuple[str, ...] = ()  # linked: those that were named; of a move: its one deal
+    stage: str = ""  # of a move
+    evidence: str = ""  # of a move: key of the activity
+    milestone: str = ""  # of a move
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):

@@ -303,6 +303,7 @@ class Link(Record, frozen=True, kw_only=True, omit_defaults=True):
     ambiguous: tuple[str, ...] = ()  # deal ids between which nobody can tell
     candidates: tuple[Candidate, ...] = ()
     verified: str = "unknown"  # authenticated | failed | unknown | sent
+    settled: Literal["", "answer", "undone"] = ""  # by a person: he named the deals of its thread, or took it off them
 
 
 ChangeState = Literal["written", "proposed", "undone"]
@@ -319,8 +320,18 @@ class StageMove(Record, frozen=True, kw_only=True, omit_defaults=True):
     evidence: str  # key of the activity
     quote: str
     milestone: str
+    before: str = ""  # the stage that the deal left
     why: str = ""  # why it is only proposed
     by: str = ""  # the rule or model
+
+
+class Judged(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A person moved a deal in the CRM, and so said what he thinks of a move of ours, without being asked."""
+
+    move: StageMove  # as it was written or proposed
+    verdict: Literal["accepted", "overruled"]
+    stage: str  # where he put the deal
+    at: datetime
 
 
 class ObjectionLife(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -350,6 +361,7 @@ class History(Record, frozen=True, kw_only=True, omit_defaults=True):
     links: tuple[Link, ...] = ()
     moves: tuple[StageMove, ...] = ()
     objections: tuple[ObjectionLife, ...] = ()
+    judged: tuple[Judged, ...] = ()
     due: datetime | None = None  # when time alone changes the answer
 
 
@@ -359,6 +371,7 @@ ChangeKind = Literal[
     "create_company",
     "create_deal",
     "move_stage",
+    "withdraw_stage",
     "open_objection",
     "close_objection",
     "unlink",

@@ -4,13 +4,15 @@ Forward only, within the pipeline. A hold is entered from any open stage and lef
 client takes the talk up again; a lost deal that comes back starts at the stage of the first contact.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Literal
 
 from agent.match import DealThen
-from agent.model import MILESTONES, Direction, MilestoneRead, Pipeline, Stage
+from agent.model import MILESTONES, Direction, Judged, MilestoneRead, Pipeline, Stage, StageEvent, StageMove
 
+OVERRULED = timedelta(days=30)  # so soon after our move a person's move elsewhere says that it was wrong
 _ORDER = {name: place for place, name in enumerate(MILESTONES)}
 
 
@@ -87,8 +89,32 @@ class Progress:
             return [s for s in self.pipeline.stages if "contact_established" in s.reached_by][:1]
         return []
 
+    def is_before(self, name: str) -> bool:
+        """Is this stage still ahead of the deal?"""
+        return self.current.kind in ("open", "hold") and self.rank(name) > self.way_to(self.stage)
+
     def _ahead(self, reached: Iterable[Stage], base: str) -> list[Stage]:
         return [s for s in reached if self.rank(s.name) > self.rank(base)][:1]
+
+
+def judge(
+    deal: Progress, event: StageEvent, proposed: Iterable[StageMove], standing: StageMove | None
+) -> Iterator[Judged]:
+    """What a person's move in the CRM says of our moves: of those that waited, and of the one that stood.
+
+    `deal` as it stood before. A deal that somebody takes up again long after we closed it was closed rightly.
+    """
+    to, place = deal.named(event.stage), deal.rank(event.stage)
+    for move in proposed:
+        target = deal.named(move.stage)
+        further = target.kind == "open" and to.kind in ("open", "won") and place > deal.rank(move.stage)
+        verdict: Literal["accepted", "overruled"] = "accepted" if further or to.name == target.name else "overruled"
+        yield Judged(move=move, verdict=verdict, stage=event.stage, at=event.date)
+    if standing is not None and event.date <= standing.date + OVERRULED:
+        kind, stood = deal.current.kind, deal.rank(deal.stage)
+        back = kind == "open" and to.kind in ("open", "won") and place < stood
+        if to.name != deal.stage and (back or kind in ("won", "lost")):
+            yield Judged(move=standing, verdict="overruled", stage=event.stage, at=event.date)
 
 
 def in_order(milestones: Iterable[MilestoneRead]) -> list[MilestoneRead]:

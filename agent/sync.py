@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from agent.answers import TAKES_AWAY, Verdicts, without_taking_away
 from agent.changes import difference, merged
 from agent.collect import collect
 from agent.config import SourceConfig
@@ -25,7 +26,8 @@ from agent.history import fold
 from agent.intake import House
 from agent.known import Client
 from agent.model import History, Link, Message, Reading
-from agent.store import forget, histories, mirror, outbox, sources
+from agent.store import answers, forget, histories, mirror, outbox, sources
+from agent.takeback import withdrawals
 from agent.workers import Poison
 from classifiers import version
 
@@ -137,10 +139,28 @@ def fold_some(flow: Flow, *, fresh_only: bool = False) -> int:
 
 def fold_client(flow: Flow, tx: Connection, client: str, house: House, owners: dict[str, str]) -> None:
     """Gather, decide, apply: one client's history and the changes that follow from it."""
-    people = flow.people(tx)
-    companies, contacts, deals = people.members(client)
-    seen = histories.gather(tx, client, people, house, version(), owners)
-    facts = Client(
+    facts = _facts(flow, tx, client, house)
+    seen = histories.gather(tx, client, flow.people(tx), house, version(), owners)
+    given = answers.of(tx, [one.key for one in seen], [d.id for d in facts.deals])
+    said = unanswered = fold(facts, seen, given, flow.now())
+    if any(one.kind in TAKES_AWAY for one in given):
+        unanswered = fold(facts, seen, without_taking_away(given), flow.now())
+    before = outbox.of_client(tx, client)
+    histories.save(tx, said)
+    links = _all_links(tx, said, [s.body["activity"] for s in before if s.kind == "log_activity"])
+    objections = {o.key for history in (said, unanswered) for o in history.objections}
+    sent = outbox.of_subjects(tx, {*links, *(f"deal:{d.id}" for d in facts.deals), *objections})
+    may_write = flow.config.crm.write & flow.crm.capabilities()
+    back = withdrawals(said, unanswered, Verdicts.of(given), sent, facts, may_write)
+    outbox.add(tx, client, [*back, *difference(said, links, seen, sent, may_write)])
+    messages = {one.key for one in seen if isinstance(one.record, Message)}
+    forget.let_go(tx, {k: one.reason for k, one in links.items() if one and _is_let_go(one, messages)}, house.hash_key)
+    histories.forget_stranger(tx, client)
+
+
+def _facts(flow: Flow, tx: Connection, client: str, house: House) -> Client:
+    companies, contacts, deals = flow.people(tx).members(client)
+    return Client(
         key=client,
         companies=tuple(companies),
         contacts=tuple(contacts),
@@ -148,16 +168,6 @@ def fold_client(flow: Flow, tx: Connection, client: str, house: House, owners: d
         pipelines=flow.pipelines,
         own=house.addresses,
     )
-    said = fold(facts, seen, histories.answers(tx, client), flow.now())
-    before = outbox.of_client(tx, client)
-    histories.save(tx, said)
-    links = _all_links(tx, said, [s.body["activity"] for s in before if s.kind == "log_activity"])
-    sent = outbox.of_subjects(tx, {*links, *(f"deal:{d.id}" for d in deals), *(o.key for o in said.objections)})
-    may_write = flow.config.crm.write & flow.crm.capabilities()
-    outbox.add(tx, client, difference(said, links, seen, sent, may_write))
-    messages = {one.key for one in seen if isinstance(one.record, Message)}
-    forget.let_go(tx, {k: one.reason for k, one in links.items() if one and _is_let_go(one, messages)}, house.hash_key)
-    histories.forget_stranger(tx, client)
 
 
 def _all_links(tx: Connection, said: History, logged_before: Sequence[str]) -> dict[str, Link | None]:

@@ -131,6 +131,8 @@ class Crm(Protocol):
     create_company, create_contact, create_deal    the record of this name (agent.model); its id is the change's key.
     move_stage       deal_id, stage, at, milestone, quote, evidence (the activity's key), by. One that is older than
                      what the deal went through since is noted, and the deal stays where it is.
+    withdraw_stage   deal_id, move (the key of the change that is taken back), from (its stage), stage (where the deal
+                     stands without it; None: a person has moved it since, and it stays there), why; needs its move.
     open_objection   deal_id, activity, stage, type, genuine, reason, condition, quote, at.
     close_objection  objection, at, why; needs its open_objection.
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from agent.errors import Rejected
 from agent.model import Change, Company, Contact, Deal
@@ -27,6 +27,8 @@ def apply(tx: Connection, change: Change, kind_of_stage: Mapping[tuple[str, str]
             return _unlink(tx, change.body)
         case "move_stage":
             return _move(tx, change, kind_of_stage)
+        case "withdraw_stage":
+            return _withdraw(tx, change, kind_of_stage)
         case "open_objection":
             return _open_objection(tx, change)
         case "close_objection":
@@ -83,11 +85,38 @@ def _move(tx: Connection, change: Change, kind_of_stage: Mapping[tuple[str, str]
         tx, row.id, body["stage"], at, "agent", change=change.key, evidence=body["evidence"], quote=body["quote"]
     )
     if latest is None or at >= latest:
-        kind = kind_of_stage.get((row.pipeline, body["stage"]), "open")
-        closed = (
-            {"status": CLOSING[kind], "closed_at": at} if kind in CLOSING else {"status": "open", "closed_at": None}
+        _put_into(tx, row, body["stage"], at, "agent", kind_of_stage)
+    return change.key
+
+
+def _put_into(
+    tx: Connection, row: Any, stage: str, at: datetime, by: str, kind_of_stage: Mapping[tuple[str, str], str]
+) -> None:
+    """The deal stands here now, open or closed as the stage is."""
+    status = CLOSING.get(kind_of_stage.get((row.pipeline, stage), "open"))
+    closed = {"closed_at": at if status else None, "closed_by": by if status else None}
+    tx.execute(update(deal).where(deal.c.id == row.id).values(stage=stage, status=status or "open", **closed))
+
+
+def _withdraw(tx: Connection, change: Change, kind_of_stage: Mapping[tuple[str, str], str]) -> str:
+    """Strike a move of ours out of the deal's history; if the deal stood there, it goes back to its latest event."""
+    body: Mapping[str, Any] = change.body
+    row = tx.execute(select(deal).where(deal.c.id == body["deal_id"])).first()
+    if row is None:
+        raise Rejected(f"the deal {body['deal_id']} is not in the CRM any more")
+    of_deal = select(stage_event).where(stage_event.c.deal_id == row.id)
+    in_order = of_deal.order_by(stage_event.c.date.desc(), stage_event.c.id.desc()).limit(1)
+    stood, move = tx.execute(in_order).first(), body["move"]
+    tx.execute(
+        delete(stage_event).where(
+            or_(stage_event.c.change == move, stage_event.c.change.startswith(f"{move}~", autoescape=True))
         )
-        tx.execute(update(deal).where(deal.c.id == row.id).values(stage=body["stage"], **closed))
+    )
+    latest = tx.execute(in_order).first()
+    if latest is not None and stood is not None and latest.id != stood.id:
+        _put_into(tx, row, latest.stage, latest.date, latest.by, kind_of_stage)
+    elif latest is None and body["stage"] is not None:
+        _put_into(tx, row, body["stage"], row.created_at, "agent", kind_of_stage)
     return change.key
 
 

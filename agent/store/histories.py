@@ -10,14 +10,13 @@ from sqlalchemy import Connection, case, delete, func, insert, select, update
 
 from agent.clients import STRANGER, Directory, changed_nodes, clients_of_people, domain_of, free_mail_domains
 from agent.intake import House, keyed_hash, letter_of
-from agent.known import NO_READING, Answer, Seen
+from agent.known import NO_READING, Seen
 from agent.model import History, Letter, Link, Meeting, Message, Reading
 from agent.store.activities import Fresh
 from agent.store.forget import want_again
 from agent.store.rows import chunks, insert_rows, record_of
 from agent.store.tables import (
     activity,
-    answer,
     dirty,
     history,
     ledger,
@@ -282,7 +281,18 @@ def gather(
     ids = [r.id for r in rows]
     outside = _outside(tx, ids, house)
     owners = _owners(tx, ids, owner_of)
-    return [_seen(r, client, outside.get(r.id, []), owners[r.id], people, house) for r in rows]
+    older = _older_readings(tx, {r.content for r in rows if r.reading is None and r.content})
+    read = {r.id: r.reading or older.get(r.content) for r in rows}
+    return [_seen(r, read[r.id], client, outside.get(r.id, []), owners[r.id], people, house) for r in rows]
+
+
+def _older_readings(tx: Connection, contents: Collection[str]) -> dict[str, str]:
+    """What an earlier version read of these: better than nothing until `replay` has them read again."""
+    found: dict[str, str] = {}
+    for part in chunks(sorted(contents)):
+        rows = tx.execute(select(reading).where(reading.c.content.in_(part)).order_by(reading.c.version))
+        found.update({r.content: r.body for r in rows})
+    return found
 
 
 def _owners(tx: Connection, activity_ids: Sequence[int], owner_of: Mapping[str, str]) -> dict[int, set[str]]:
@@ -298,9 +308,17 @@ def _owners(tx: Connection, activity_ids: Sequence[int], owner_of: Mapping[str, 
     return found
 
 
-def _seen(row: Any, client: str, outside: Sequence[str], owners: set[str], people: Directory, house: House) -> Seen:
+def _seen(
+    row: Any,
+    body: str | None,
+    client: str,
+    outside: Sequence[str],
+    owners: set[str],
+    people: Directory,
+    house: House,
+) -> Seen:
     record = record_of(row.kind, row.record)
-    read = msgspec.json.decode(row.reading, type=Reading) if row.reading else NO_READING
+    read = msgspec.json.decode(body, type=Reading) if body else NO_READING
     who = [people.identify(email) for email in outside]
     claimed = [a.email for a in record.from_ if not house.is_ours(a.email)] if isinstance(record, Message) else []
     return Seen(
@@ -318,11 +336,6 @@ def _seen(row: Any, client: str, outside: Sequence[str], owners: set[str], peopl
         reading=read,
         gone=row.gone_at is not None,
     )
-
-
-def answers(tx: Connection, client: str) -> list[Answer]:
-    rows = tx.execute(select(answer).where(answer.c.client == client).order_by(answer.c.at, answer.c.id))
-    return [Answer(kind=r.kind, subject=r.subject, deal_ids=tuple(r.value.get("deal_ids", ()))) for r in rows]
 
 
 def save(tx: Connection, said: History) -> None:

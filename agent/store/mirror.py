@@ -126,7 +126,7 @@ def put_contacts(tx: Connection, rows: Iterable[Contact]) -> None:
 
 def put_deal(tx: Connection, d: Deal) -> None:
     touch(tx)
-    values = {
+    values: dict[str, Any] = {
         "id": d.id,
         "name": d.name,
         "company_id": d.company_id,
@@ -143,6 +143,8 @@ def put_deal(tx: Connection, d: Deal) -> None:
         "external_numbers": list(d.external_numbers),
         "created_by": d.created_by,
     }
+    if d.closed_at is None and d.status != "open":  # we closed it: of that a row says nothing, and it stays so
+        values = {k: v for k, v in values.items() if k not in ("closed_at", "closed_by")}
     _put(tx, deal, d.id, values)
 
 

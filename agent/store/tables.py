@@ -210,10 +210,11 @@ answer = Table(
     "answer",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("client", String(400), nullable=False, index=True),
-    Column("kind", String(20), nullable=False),  # linked, unlinked, accepted, declined, undone
-    Column("subject", String(200), nullable=False),
-    Column("value", JSON, nullable=False),
+    Column("about", String(220), nullable=False, index=True),  # whose fold asks for it: an activity, or "deal:" + id
+    Column("kind", String(20), nullable=False),  # linked, accepted, declined, undone, restored, vouched
+    Column("subject", String(500), nullable=False),  # key of the activity, the move, the objection or the record
+    Column("value", JSON, nullable=False),  # the deals that were named; of a move: stage, evidence, milestone
+    Column("said", JSON, nullable=False),  # what we had said: of a letter its deals, else nothing
     Column("by", String(200), nullable=False),
     Column("at", Instant, nullable=False),
 )

@@ -7,7 +7,7 @@ told to. What we wrote is found again by a mark in the record, as in the CRMs th
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -172,6 +172,9 @@ class MemoryCrm:
             case "move_stage":
                 self._move(body)
                 return self._new(change, body)
+            case "withdraw_stage":
+                self._withdraw(body)
+                return self._edit(change, earlier, {"why": body["why"]}, removed=True)
             case "open_objection":
                 self.deal(body["deal_id"])
                 return self._new(change, body)
@@ -216,6 +219,13 @@ class MemoryCrm:
             return
         self._moved[deal.id] = at
         self._keep(replace(deal, stage=stage, **self._standing(deal, stage, at)))
+
+    def _withdraw(self, body: Mapping[str, Any]) -> None:
+        """Put the deal back, if it still stands where we had put it."""
+        deal = self.deal(body["deal_id"])
+        if body["stage"] is not None and deal.stage == body["from"]:
+            at = self._moved.pop(deal.id, datetime.fromtimestamp(self._now(), UTC))
+            self._keep(replace(deal, stage=body["stage"], **self._standing(deal, body["stage"], at)))
 
     def _standing(self, deal: Deal, stage: str, at: datetime) -> dict[str, Any]:
         """Open, won or lost: what the stage makes of the deal."""

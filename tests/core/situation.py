@@ -13,12 +13,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from agent.changes import merged
 from agent.clients import STRANGER, Directory, clients_of_people
 from agent.history import fold
 from agent.known import Answer, Client, Seen
 from agent.model import Deal, History, Link, Meeting, Message, MilestoneRead, ObjectionLife, ObjectionRead, Reading
-from agent.stages import move_key
 from tests.core import builders as b
 
 FOLDER = Path(__file__).with_name("situations")
@@ -132,7 +133,10 @@ def situation(told: dict[str, Any]) -> Situation:
                     gone=one.get("gone", False),
                 )
             )
-    return Situation(told, people, clients, _answers(told), b.day(told.get("now", "12-31")))
+    this = Situation(told, people, clients, [], b.day(told.get("now", "12-31")))
+    for one in told.get("answers", ()):
+        this.answers.append(_answer(one, this))
+    return this
 
 
 def _people(told: dict[str, Any]) -> Directory:
@@ -243,19 +247,27 @@ def _objection(told: dict[str, str], text: str) -> ObjectionRead:
     )
 
 
-def _answers(told: dict[str, Any]) -> list[Answer]:
-    """linked = 3 and deals; or accepted, declined, undone = "kran: won", for the n-th time with "kran: won, 2"."""
-    answers = []
-    for one in told.get("answers", ()):
-        if "linked" in one:
-            answers.append(Answer(kind="linked", subject=f"no. {one['linked']}", deal_ids=tuple(one["deals"])))
-            continue
-        ((kind, subject),) = one.items()
-        if subject.startswith("no. "):  # an objection, by its letter and type
-            key, deal_id, type_ = subject.split(", ")
-            answers.append(Answer(kind=kind, subject=f"objection:{deal_id}:{key}:{type_}"))
-            continue
-        deal_id, _, rest = subject.partition(": ")
-        stage, _, entry = rest.partition(", ")
-        answers.append(Answer(kind=kind, subject=move_key(deal_id, stage, int(entry or 1))))
-    return answers
+def _answer(one: dict[str, Any], this: Situation) -> Answer:
+    """linked = 3 and deals; or accepted, declined, undone = "kran: won", of what is said before it is given."""
+    if "linked" in one:
+        return Answer(kind="linked", subject=f"no. {one['linked']}", deal_ids=tuple(one["deals"]))
+    ((kind, subject),) = one.items()
+    if kind == "vouched" or (": " not in subject and ", " not in subject):  # a letter's sender, or its link
+        return Answer(kind=kind, subject=subject)
+    if subject.startswith("no. "):  # an objection, by its letter and type
+        key, deal_id, type_ = subject.split(", ")
+        return Answer(kind=kind, subject=f"objection:{deal_id}:{key}:{type_}", deal_ids=(deal_id,), evidence=key)
+    deal_id, _, stage = subject.partition(": ")
+    given = [a for a in this.answers if (a.deal_ids, a.stage) == ((deal_id,), stage)]
+    if kind == "restored":
+        return replace(given[-1], kind=kind)
+    moves = [m for h in this.play().histories for m in h.moves if (m.deal_id, m.stage) == (deal_id, stage)]
+    found = moves[-1]
+    return Answer(
+        kind=kind,
+        subject=found.key,
+        deal_ids=(deal_id,),
+        stage=stage,
+        evidence=found.evidence,
+        milestone=found.milestone,
+    )

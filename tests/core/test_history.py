@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.answers import Verdicts
 from agent.clients import Directory
 from agent.history import fold
 from agent.known import Answer, Client, Seen
@@ -188,8 +189,11 @@ _ANSWERS = st.lists(
     )
     | st.builds(
         Answer,
-        kind=st.sampled_from(["accepted", "declined", "undone"]),
-        subject=st.sampled_from(["stage:kiln:won:1", "stage:kiln:negotiation:1", "stage:dryer:lost:1"]),
+        kind=st.sampled_from(["accepted", "declined", "undone", "restored"]),
+        subject=st.just("a move"),
+        deal_ids=st.sampled_from([("kiln",), ("dryer",)]),
+        stage=st.sampled_from(["won", "negotiation", "lost", "proposal"]),
+        evidence=st.sampled_from(["letter 0", "letter 1", "letter 2"]),
     ),
     max_size=3,
 )
@@ -217,8 +221,8 @@ def test_whatever_happened_the_history_is_in_order(happened: list[Seen], answers
     assert sorted(link.activity for link in said.links) == sorted(one.key for one in happened)
     assert [m.date for m in said.moves] == sorted(m.date for m in said.moves)
     assert len({m.key for m in said.moves}) == len(said.moves)
-    refused = {a.subject for a in answers if a.kind in ("declined", "undone")}
-    assert refused.isdisjoint(m.key for m in said.moves)
+    verdicts = Verdicts.of(answers)
+    assert not any(verdicts.refuses(m.deal_id, m.stage, m.evidence) for m in said.moves)
     for objection in said.objections:
         assert (objection.state == "closed") == (objection.closed is not None)
         assert objection.closed is None or objection.opened < objection.closed

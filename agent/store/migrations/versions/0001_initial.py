@@ -36,15 +36,16 @@ def upgrade() -> None:
     op.create_table(
         "answer",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("client", sa.String(length=400), nullable=False),
+        sa.Column("about", sa.String(length=220), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
-        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("subject", sa.String(length=500), nullable=False),
         sa.Column("value", sa.JSON(), nullable=False),
+        sa.Column("said", sa.JSON(), nullable=False),
         sa.Column("by", sa.String(length=200), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_answer")),
     )
-    op.create_index(op.f("ix_answer_client"), "answer", ["client"], unique=False)
+    op.create_index(op.f("ix_answer_about"), "answer", ["about"], unique=False)
     op.create_table(
         "company",
         sa.Column("id", sa.String(length=200), nullable=False),

@@ -1,0 +1,102 @@
+"""What a person's answer takes back out of the CRM: moves and objections that because of it are said no longer; pure.
+
+Two histories are compared: what is said now, and what would be said if nobody had taken anything back. What was written
+and stands only in the second is a consequence of the answers, and nothing else is.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from agent.answers import Verdicts
+from agent.changes import Sent, move_of, standing_moves
+from agent.known import Client
+from agent.model import Change, Deal, History, Pipeline
+
+WHY = "taken back by a person"
+
+
+def withdrawals(
+    said: History,
+    unanswered: History,
+    verdicts: Verdicts,
+    sent: Sequence[Sent],
+    client: Client,
+    may_write: Collection[str],
+) -> list[Change]:
+    """Changes that take back what the answers no longer support. `unanswered`: what would be said without them."""
+    changes: list[Change] = []
+    if "stages" in may_write:
+        changes += _of_moves(said, unanswered, verdicts, sent, client)
+    if "objections" in may_write:
+        changes += _of_objections(said, unanswered, verdicts, sent)
+    return changes
+
+
+def _of_moves(
+    said: History,
+    unanswered: History,
+    verdicts: Verdicts,
+    sent: Sequence[Sent],
+    client: Client,
+) -> list[Change]:
+    deals = {d.id: d for d in client.deals}
+    now, before = _written(said), _written(unanswered)
+    changes = []
+    for key, one in standing_moves(sent).items():
+        deal = deals.get(one.body["deal_id"])
+        refused = verdicts.refuses(one.body["deal_id"], one.body["stage"], one.body["evidence"])
+        if deal is None or key in now or not (key in before or refused):
+            continue
+        moved_at = datetime.fromisoformat(one.body["at"])
+        body: dict[str, object] = {
+            "deal_id": deal.id,
+            "move": key,
+            "from": one.body["stage"],
+            "stage": None if _touched(deal, moved_at) else _stands(said, deal, client.pipelines),
+            "why": WHY,
+        }
+        times = sum(1 for s in sent if move_of(s) == key)
+        changes.append(
+            Change(
+                key=f"withdraw:{key}:{times}", kind="withdraw_stage", subject=one.subject, needs=(one.key,), body=body
+            )
+        )
+    return changes[::-1]  # the latest move first, so that a deal goes back the way it came
+
+
+def _written(said: History) -> set[str]:
+    return {m.key for m in said.moves if m.state == "written"}
+
+
+def _touched(deal: Deal, since: datetime) -> bool:
+    """Has a person moved the deal since? Then it stays where he put it."""
+    return any(event.by == "human" and event.date >= since for event in deal.events)
+
+
+def _stands(said: History, deal: Deal, pipelines: Mapping[str, Pipeline]) -> str:
+    """Where the deal stands by what is said now."""
+    ways = [(e.date, 0, n, e.stage) for n, e in enumerate(deal.events)]
+    moves = (m for m in said.moves if m.deal_id == deal.id and m.state == "written")
+    ways += [(m.date, 1, n, m.stage) for n, m in enumerate(moves)]
+    if ways:
+        return max(ways)[3]
+    pipeline = pipelines.get(deal.pipeline)
+    return pipeline.stages[0].name if pipeline and pipeline.stages else deal.stage
+
+
+def _of_objections(said: History, unanswered: History, verdicts: Verdicts, sent: Sequence[Sent]) -> list[Change]:
+    now, before = ({o.key for o in h.objections} for h in (said, unanswered))
+    opened: dict[str, Sent] = {}
+    for one in sent:
+        if one.kind == "open_objection":
+            opened[one.subject] = one
+        elif one.kind == "close_objection" and one.body["why"] == WHY:
+            opened.pop(one.subject, None)
+    gone = [key for key in opened if key not in now and (key in before or key in verdicts.taken_back)]
+    return [_close(key, opened[key], sum(1 for s in sent if s.subject == key)) for key in gone]
+
+
+def _close(key: str, opened: Sent, times: int) -> Change:
+    body: dict[str, Any] = {"objection": key, "at": opened.body["at"], "why": WHY}
+    return Change(key=f"{key}:undone:{times}", kind="close_objection", subject=key, needs=(key,), body=body)
