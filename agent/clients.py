@@ -12,10 +12,11 @@ from functools import cache
 from importlib.resources import files
 
 from agent.model import Company, Contact, Deal
-from agent.words import everyday
+from agent.words import everyday, name_parts, stems
 from connectors.domains import registrable
 
 MAX_TITLE = 50  # words of a meeting's title
+SOLD_TO = 2  # clients in whose deals' names a word of what we sell stands
 SHORT_NAME = 5  # letters of a word that may stand for a company's name
 
 STRANGER = "new:"  # a client that is not in the CRM: "new:" + domain, or + address at a free-mail provider
@@ -66,6 +67,7 @@ class Directory:
     _names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _people: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _short: dict[str, set[str]] = field(default_factory=dict)
+    products: frozenset[str] = frozenset()  # words by which deals of several clients are named: what we sell, and where
 
     @classmethod
     def of(cls, companies: Iterable[Company], contacts: Iterable[Contact], deals: Iterable[Deal]) -> "Directory":
@@ -73,6 +75,7 @@ class Directory:
         made._index_addresses()
         made._index_groups()
         made._index_names()
+        made._index_products()
         return made
 
     def _index_addresses(self) -> None:
@@ -138,6 +141,19 @@ class Directory:
             w: n for w, n in first.items() if len(n) == 1 and len(w) >= SHORT_NAME and w[:5] not in everyday()
         }
 
+    def _index_products(self) -> None:
+        clients: dict[str, set[str]] = defaultdict(set)
+        for deal in self.deals.values():
+            company = self.companies.get(deal.company_id or "")
+            for stem in stems(
+                word
+                for part in name_parts(deal.name, name_words(company.name) if company else "")
+                for unit in part
+                for word in unit
+            ):
+                clients[stem].add(self._group[f"deal:{deal.id}"])
+        self.products = frozenset(stem for stem, of in clients.items() if len(of) >= SOLD_TO)
+
     def identify(self, email: str) -> Identity:
         """The contacts and companies behind one address."""
         for spelling in (email, without_tag(email)):
@@ -177,6 +193,10 @@ class Directory:
             if found := {self._group[node] for name in said for node in names.get(name, ())}:
                 return found
         return set()
+
+    def with_several_deals(self) -> set[str]:
+        """The clients among whose deals a letter's is chosen."""
+        return {c for c, nodes in self._members.items() if sum(node.startswith("deal:") for node in nodes) > 1}
 
     def members(self, client: str) -> tuple[list[Company], list[Contact], list[Deal]]:
         """The companies, contacts and deals that are folded together under this client."""

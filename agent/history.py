@@ -6,7 +6,8 @@
 Pure: the same knowledge gives the same history, whatever arrived first; `now` is given.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -17,7 +18,7 @@ from agent.answers import Move, Verdicts, settled
 from agent.business import business
 from agent.clients import domain_of
 from agent.known import Answer, Client, Seen
-from agent.learned import Heard, Learned, Said, learn
+from agent.learned import NEAR, Heard, Said, learn, shares, talk
 from agent.match import About, DealThen, Match, match, speaks_of
 from agent.model import (
     Deal,
@@ -48,6 +49,7 @@ from agent.words import STEM, Moment, answered_topic, topic, words
 from classifiers import PROPOSE
 
 QUIET = timedelta(days=7)  # so long after the end or the pause of a deal a new talk about it is a return
+MORE_TIMES = 2  # that a history is gone through again with what it has taught
 MAX_NAMES = 50  # of one letter's people
 NO_WORDS = Span(quote="", start=0, end=0)
 
@@ -56,11 +58,13 @@ def fold(client: Client, seen: Iterable[Seen], answers: Sequence[Answer], now: d
     """The client's history as of `now`."""
     timeline = sorted(_timeline(client, seen), key=lambda e: e[:3])
     verdicts = Verdicts.of(answers)
-    first = folding = _Folding(client, verdicts, now).go_through(timeline)
+    folding = _Folding(client, verdicts, now).go_through(timeline)
     doubted: frozenset[Move] = frozenset()
-    while client.deals and (folding is first or not folding.contradicted <= doubted):
+    times = 0
+    while client.deals and (times < MORE_TIMES or not folding.contradicted <= doubted):
         doubted |= folding.contradicted
-        folding = _Folding(client, verdicts, now, first, doubted).go_through(timeline)
+        before, folding = folding, _Folding(client, verdicts, now, folding, doubted).go_through(timeline)
+        times = MORE_TIMES if folding.heard == before.heard else times + 1
     return folding.result()
 
 
@@ -99,7 +103,7 @@ class _Folding:
         own = [domain_of(email).replace(".", " ") for email in client.own]
         named = (*(c.name for c in client.contacts), *(c.name for c in client.companies), *own)
         self.names: set[str] = {w[:STEM] for name in (*named, *(d.name for d in client.deals)) for w in words(name)}
-        self.learned = learn(before.heard, frozenset(before.names)) if before else Learned()
+        self.learned = learn(before.heard if before else (), before.names if before else frozenset(), client.products)
         self.deals = {d.id: self._progress(d, names.get(d.company_id or "", "")) for d in client.deals}
         self.links: list[Link] = []
         self.moves: list[StageMove] = []
@@ -107,7 +111,8 @@ class _Folding:
         self.judged: list[Judged] = []
         self.objections = ObjectionBook(verdicts.taken_back, verdicts.accepted)
         self.due: list[datetime] = []
-        self.thread_deals: dict[int, tuple[str, ...]] = {}
+        self.threads: dict[int, list[Heard]] = defaultdict(list)  # its letters with a deal, up to now
+        self.keys: dict[str, str] = {}  # Message-ID -> letter
         self.thread_answers: dict[int, tuple[str, ...]] = {}
         self.thread_topics: dict[int, str] = {}
         self.thread_began: dict[int, datetime] = {}
@@ -204,23 +209,40 @@ class _Folding:
                 self.contradicted.add((deal_id, stage, own.evidence))
 
     def _about(self, seen: Seen) -> About:
-        record, thread_deals = seen.record, self.thread_deals.get(seen.thread, ())
+        record, before = seen.record, self.threads[seen.thread][-NEAR:]
+        after = self.learned.later_in(seen.thread, seen.key, seen.at)
         return About(
             at=record.date if isinstance(record, Message) else record.start,
             said=self._said(seen),
             outside=seen.outside,
             contact_ids=seen.contact_ids,
             owners=seen.owners,
-            key=seen.key,
+            talk=talk(seen.thread, _topic(seen)),
             answers_topic=answered_topic(record.subject) if isinstance(record, Message) else "",
             moment=_moment(record) if isinstance(record, Meeting) else None,
-            thread_deals=thread_deals,
-            later_deals=() if thread_deals else self.learned.led_to(seen.thread, seen.key),
+            thread=shares(before, after, self._parent(seen)),
+            begins=not before,
+            steps=self._steps(seen),
             answered_deals=self.thread_answers.get(seen.thread, ()),
+            ours=_ours(seen),
             we_begin=(we_begin := self._we_begin(seen)),
             of_a_sale=we_begin or _of_a_sale(seen),
             learned=self.learned,
         )
+
+    def _parent(self, seen: Seen) -> str:
+        """The letter that is answered; without its name the last one of the thread with a deal."""
+        answered = seen.record.in_reply_to if isinstance(seen.record, Message) else ()
+        before = self.threads[seen.thread]
+        return next((self.keys[i] for i in answered if i in self.keys), before[-1].key if before else "")
+
+    def _steps(self, seen: Seen) -> Mapping[str, str]:
+        """Per deal whether what the letter proves comes next for it; a meeting's end proves the same for all."""
+        if isinstance(seen.record, Meeting):
+            return {}
+        names = [m.name for m in proven_milestones(seen)]
+        found = {i: deal.step(names) for i, deal in self.deals.items()} if names else {}
+        return {i: step for i, step in found.items() if step}
 
     def _we_begin(self, seen: Seen) -> bool:
         """A letter of ours that opens a thread."""
@@ -256,11 +278,14 @@ class _Folding:
     def _remember(self, seen: Seen, deal_ids: tuple[str, ...]) -> None:
         self.names.update(w[:STEM] for name in _names(seen.record) for w in words(name))
         self.thread_began.setdefault(seen.thread, seen.at)
-        self.heard.append(Heard(seen.key, seen.at, seen.thread, _topic(seen), self._said(seen), deal_ids))
+        heard = Heard(seen.key, seen.at, seen.thread, _topic(seen), self._said(seen), deal_ids, _ours(seen))
+        self.heard.append(heard)
         if isinstance(seen.record, Message):
             self.thread_topics.setdefault(seen.thread, _topic(seen))
+            if seen.record.message_id:
+                self.keys[seen.record.message_id] = seen.key
         if deal_ids:
-            self.thread_deals[seen.thread] = deal_ids
+            self.threads[seen.thread].append(heard)
         for deal_id in deal_ids:
             self.deals[deal_id].then.seen.update(seen.outside)
 
@@ -353,6 +378,10 @@ class _Folding:
 
 
 # -- which deal? --------------------------------------------------------------------------------------------------
+
+
+def _ours(seen: Seen) -> bool:
+    return seen.direction != "inbound"
 
 
 def _topic(seen: Seen) -> str:

@@ -53,3 +53,4 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     deals: tuple[Deal, ...] = ()
     pipelines: Mapping[str, Pipeline] = {}
     own: frozenset[str] = frozenset()  # addresses of the reps
+    products: frozenset[str] = frozenset()  # see `Directory.products`

@@ -1,22 +1,42 @@
 """What a client's letters teach about his deals: numbers of papers, words, subjects, and where their threads led.
 
 The history is gone through twice. The first time shows which letters are surely about which deal; what they have in
-common is known the second time, so that a letter also counts for the deal that its thread turned out to be about.
+common is known the next time, so that a letter also counts for the deal that its thread turned out to be about.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from math import log
 
-from agent.words import Moment, WordIndex, moments, numbers, paper_numbers, telling_stems
+from agent.words import (
+    STEM,
+    Moment,
+    WordIndex,
+    answered_topic,
+    latin,
+    moments,
+    numbers,
+    paper_numbers,
+    stems,
+    telling,
+    words,
+)
 
-USUAL = 3  # other letters of a deal that must have a word
-OFTEN = 6  # one letter in so many must have it
+USUAL = 2  # other talks about a deal that must have a word
+OFTEN = 6  # one talk in so many must have it
+SOLD = 0.85  # what a word of our deals' names tells at least
+TELLS = 0.2  # what tells less tells nothing
+ONE_SIDED = 0.3  # what a word that only the one side has counts for it
+RIVAL = 1.5  # a word that stands in two of three as many of a rival's talks tells nothing
 ARRANGED = timedelta(days=45)  # a meeting is agreed on at most so long before
-PRIOR = 0.4  # of a letter: a word that was never seen with a deal may be seen there next
+NEAR = 12  # letters of a thread, before and after one, that are asked what it is about
+LATER = 0.1  # what a later letter of the thread counts for
+BESIDE = 0.4  # what another letter of the thread counts for, beside the one that is answered
+
+
+Places = Set[tuple[str, bool]]  # talk, and whether we said it there
 
 
 @dataclass(frozen=True)
@@ -45,12 +65,14 @@ class Said:
 
     @cached_property
     def stems(self) -> frozenset[str]:
-        return telling_stems(self.index.distinct())
+        """How its words begin; a subject that is only answered was somebody else's words."""
+        subject = "" if answered_topic(self.subject) else self.subject
+        return stems(words(f"{subject}\n{self.text}\n{' '.join(self.attachments).replace('_', ' ')}"))
 
 
 @dataclass(frozen=True)
 class Heard:
-    """One letter or meeting of the first time, and the deals that it was found to be about."""
+    """One letter or meeting, and the deals that it was found to be about."""
 
     key: str
     at: datetime
@@ -58,74 +80,120 @@ class Heard:
     topic: str
     said: Said
     deal_ids: tuple[str, ...]
+    ours: bool = False  # we wrote it, or it is a meeting of ours
+
+    @property
+    def talk(self) -> str:
+        """What it belongs to: its thread, or all threads of its subject, since threads are often broken."""
+        return talk(self.thread, self.topic)
+
+
+@dataclass(frozen=True)
+class OwnWords:
+    """How surely some words of a letter are one deal's own (0 to 1), and the word that says so most."""
+
+    strength: float = 0.0
+    word: str = ""
+    best: float = 0.0  # the strength of this word alone
+
+    def and_(self, word: str, strength: float) -> "OwnWords":
+        both = 1 - (1 - self.strength) * (1 - strength)
+        return OwnWords(both, *max((strength, word), (self.best, self.word))[::-1])
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What is known the second time; the first time nothing. A letter never teaches about itself."""
+    """What is known from the time before; the first time nothing. A letter never teaches about itself."""
 
-    papers: Mapping[str, str] = field(default_factory=dict)  # number -> its deal
-    stems: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # word -> deal -> letters that have it
-    letters: Mapping[str, int] = field(default_factory=dict)  # deal -> letters that are about it alone
+    products: Set[str] = frozenset()  # words of the names of several clients' deals
+    papers: Mapping[str, Mapping[str, Set[str]]] = field(default_factory=dict)  # number -> deal -> talks that have it
+    stems: Mapping[str, Mapping[str, Places]] = field(default_factory=dict)  # word -> deal -> where it stands
+    sold: Mapping[str, Set[str]] = field(default_factory=dict)  # deal -> words of `products` in its letters
+    talks: Mapping[str, Set[str]] = field(default_factory=dict)  # deal -> talks with letters that are about it alone
     topics: Mapping[str, str] = field(default_factory=dict)  # subject of threads -> the only deal that they were about
-    threads: Mapping[int, tuple[Heard, ...]] = field(default_factory=dict)  # its first letters with a deal, at most two
-    alone: Mapping[str, str] = field(default_factory=dict)  # letter -> the one deal that it taught about
+    threads: Mapping[int, tuple[Heard, ...]] = field(default_factory=dict)  # its letters with a deal, in their order
     arranged: Mapping[Moment, tuple[Heard, ...]] = field(default_factory=dict)  # letters that name a day and an hour
 
-    def led_to(self, thread: int, key: str) -> tuple[str, ...]:
-        """The deals that the first other letter of a thread was about."""
-        return next((one.deal_ids for one in self.threads.get(thread, ()) if one.key != key), ())
+    def deal_of_paper(self, number: str, talk: str) -> str:
+        """The deal in most of whose other talks this number stands; "" when it is that of two, or of none."""
+        times = {deal_id: len(of - {talk}) for deal_id, of in self.papers.get(number, {}).items()}
+        most = max(times.values(), default=0)
+        first, *rest = [d for d, n in times.items() if n == most > 0] or ["", ""]
+        return "" if rest else first
+
+    def later_in(self, thread: int, key: str, at: datetime) -> tuple[Heard, ...]:
+        """The next letters of a thread after this one."""
+        return tuple(one for one in self.threads.get(thread, ()) if (one.at, one.key) > (at, key))[:NEAR]
 
     def arranged_for(self, moment: Moment | None, start: datetime) -> frozenset[str]:
         """The deals of the letters that named this day and hour in the weeks before."""
         letters = self.arranged.get(moment, ()) if moment else ()
         return frozenset(i for one in letters if start - ARRANGED <= one.at <= start for i in one.deal_ids)
 
-    def is_usual(self, key: str, stem: str, deal_id: str) -> bool:
-        """Does every sixth letter about this deal have the word, and more than one?"""
-        times = self._times(key, stem, deal_id)
-        return times >= USUAL and OFTEN * times >= self.letters[deal_id]
+    def is_usual(self, stem: str, deal_id: str, talk: str) -> bool:
+        """Does every sixth talk about this deal have the word, and more than one?"""
+        times = sum(self._times(stem, deal_id, talk))
+        return times >= USUAL and OFTEN * times >= self._talks(deal_id, talk)
 
-    def own_word(self, key: str, said: Said, deal_id: str, rivals: Iterable[str]) -> str:
-        """A usual word of this deal's letters that the letters about its rivals have not; "" when there is none."""
-        others = [r for r in rivals if r != deal_id]
-        return next(
-            (
-                stem
-                for stem in sorted(said.stems & self.stems.keys())
-                if self.is_usual(key, stem, deal_id) and not any(self._times(key, stem, r) for r in others)
-            ),
-            "",
-        )
+    def own_words(self, said: Said, deal_ids: Sequence[str], talk: str, *, ours: bool) -> dict[str, OwnWords]:
+        """Per deal how far a letter speaks in words of the other talks about it that those about its rivals lack.
 
-    def closeness(self, key: str, said: Said, deal_id: str, rivals: Iterable[str]) -> tuple[float, str]:
-        """How much more a letter's words are this deal's than any rival's, and the word that says so most."""
-        others = [r for r in rivals if r != deal_id]
-        told = []
-        for stem in sorted(said.stems & self.stems.keys()) if others else ():
-            if self._times(key, stem, deal_id) >= USUAL:
-                rival = max(self._share(key, stem, r) for r in others)
-                told.append((log(self._share(key, stem, deal_id) / rival), stem))
-        best = sorted((t for t in told if t[0] > 0), reverse=True)[:3]
-        return sum(t for t, _ in best), best[0][1] if best else ""
+        A word counts by how much it tells, how often it was said of the deal, and how rarely of a rival. What a deal
+        is about both sides say: a word that only the one side has is rather how its people write.
+        """
+        found: dict[str, OwnWords] = {}
+        for stem in sorted(said.stems & self.stems.keys()):
+            sold = stem in self.products
+            times = {d: t for d in deal_ids if any(t := self._times(stem, d, talk))}
+            shares = {d: sum(t) * (1 if all(t) else ONE_SIDED) / self._talks(d, talk) for d, t in times.items()}
+            for deal_id, share in shares.items():
+                if not (sold or times[deal_id][not ours]):
+                    continue
+                rival = max((s for d, s in shares.items() if d != deal_id), default=0.0)
+                often = sum(times[deal_id])
+                tells = max(telling(stem), SOLD if sold else 0.0)
+                strength = tells * often / (often + 1) * max(0.0, 1 - RIVAL * rival / share)
+                if strength > 0:
+                    found[deal_id] = found.get(deal_id, OwnWords()).and_(stem, strength)
+        return found
 
-    def _times(self, key: str, stem: str, deal_id: str) -> int:
-        of = self.stems.get(stem)
-        return of.get(deal_id, 0) - (self.alone.get(key) == deal_id) if of else 0
+    def products_of(self, deal_id: str) -> Set[str]:
+        """What we sell, as far as the letters about a deal say."""
+        return self.sold.get(deal_id, frozenset())
 
-    def _share(self, key: str, stem: str, deal_id: str) -> float:
-        letters = self.letters.get(deal_id, 0) - (self.alone.get(key) == deal_id)
-        return (self._times(key, stem, deal_id) + PRIOR) / (letters + 4 * PRIOR)
+    def _times(self, stem: str, deal_id: str, talk: str) -> tuple[int, int]:
+        """In how many other talks about this deal a word stands: in their letters, in ours."""
+        places = self.stems.get(stem, {}).get(deal_id, ())
+        theirs, ours = (sum(1 for of, we in places if of != talk and we is side) for side in (False, True))
+        return theirs, ours
+
+    def _talks(self, deal_id: str, talk: str) -> int:
+        return 1 + len(self.talks.get(deal_id, frozenset()) - {talk})
 
 
-def learn(heard: Iterable[Heard], names: frozenset[str]) -> Learned:
-    """From the letters of the first time to what is known the second time; people's `names` tell nothing."""
-    papers: dict[str, Counter[str]] = defaultdict(Counter)
-    stems: dict[str, Counter[str]] = defaultdict(Counter)
+def talk(thread: int, topic: str) -> str:
+    return topic or str(thread)
+
+
+def shares(before: Iterable[Heard], after: Iterable[Heard], parent: str) -> dict[str, float]:
+    """What share of a thread's letters each deal has; the letter that is answered (`parent`) counts for more."""
+    weights: dict[str, float] = defaultdict(float)
+    for one, weight in [*((b, 1.0 if b.key == parent else BESIDE) for b in before), *((a, LATER) for a in after)]:
+        for deal_id in one.deal_ids:
+            weights[deal_id] += weight / len(one.deal_ids)
+    total = sum(weights.values())
+    return {deal_id: weight / total for deal_id, weight in weights.items()}
+
+
+def learn(heard: Iterable[Heard], names: Set[str], products: Set[str]) -> Learned:
+    """From the letters of one time to what is known the next time; people's `names` tell nothing."""
+    papers: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    places: dict[str, dict[str, set[tuple[str, bool]]]] = defaultdict(lambda: defaultdict(set))
+    sold: dict[str, set[str]] = defaultdict(set)
+    talks: dict[str, set[str]] = defaultdict(set)
     topics: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     threads: dict[int, list[Heard]] = defaultdict(list)
     arranged: dict[Moment, list[Heard]] = defaultdict(list)
-    alone: dict[str, str] = {}
     for one in heard:
         if one.deal_ids:
             for moment in one.said.moments:
@@ -133,23 +201,21 @@ def learn(heard: Iterable[Heard], names: frozenset[str]) -> Learned:
             topics[one.topic].add(one.deal_ids)
             threads[one.thread].append(one)
         if len(one.deal_ids) == 1:
-            (alone[one.key],) = one.deal_ids
+            (deal_id,) = one.deal_ids
+            talks[deal_id].add(one.talk)
             for number in one.said.papers:
-                papers[number].update(one.deal_ids)
+                papers[number][deal_id].add(one.talk)
+            sold[deal_id] |= one.said.stems & products
             for stem in one.said.stems - names:
-                stems[stem].update(one.deal_ids)
+                if stem in products or (telling(stem) >= TELLS and latin(stem)[:STEM] not in names):
+                    places[stem][deal_id].add((one.talk, one.ours))
     return Learned(
-        papers={number: deal for number, of in papers.items() if (deal := _most(of))},
-        stems=stems,
-        letters=Counter(alone.values()),
+        papers=papers,
+        products=products,
+        stems=places,
+        sold=sold,
+        talks=talks,
         topics={topic: min(told)[0] for topic, told in topics.items() if topic and len(told) == 1 == len(min(told))},
-        threads={thread: tuple(of[:2]) for thread, of in threads.items()},
-        alone=alone,
+        threads={thread: tuple(of) for thread, of in threads.items()},
         arranged={moment: tuple(of) for moment, of in arranged.items()},
     )
-
-
-def _most(of: Counter[str]) -> str:
-    """The deal that has most of them; "" when two have as many."""
-    (first, times), *rest = of.most_common(2)
-    return "" if rest and rest[0][1] == times else first

@@ -10,36 +10,44 @@ from datetime import datetime, timedelta
 
 from agent.learned import Learned, Said
 from agent.model import Candidate, Deal, Reason
-from agent.words import STEM, Moment, name_parts, number_names, paper_numbers
+from agent.words import STEM, Moment, name_parts, number_names, paper_numbers, stems
 
 WEIGHTS = {
     "answer": 9.0,  # a person said so of this thread
     "number": 4.0,  # an offer, contract or invoice of this deal is named
     "learned number": 3.2,  # ... whose number stands in letters about this deal only
-    "thread": 2.6,  # the thread was about this deal
-    "thread, other words": 0.4,  # ... but the letter speaks of another deal of the client
-    "thread, later": 1.8,  # the thread turned out to be about this deal
-    "name": 2.0,  # a word of the deal's name that no other of the client's deals has
+    "thread": 3.2,  # the thread was about this deal
+    "thread, other words": 0.6,  # ... but the letter speaks of another deal of the client
+    "thread, shared words": 0.7,  # ... but the letter speaks in words that another deal shares
+    "thread, later": 2.0,  # the thread turned out to be about this deal
+    "name": 2.3,  # a word of the deal's name that no other of the client's deals has
     "name, again": 0.6,  # a further word of the same part of its name
-    "shared name": 0.7,  # a word that several of them have, in their names or in their letters
-    "own word": 1.3,  # a usual word of the letters about this deal that those about its rivals have not
-    "its words": 0.9,  # at most: the letter's words are rather those of the letters about this deal
-    "its subject": 1.0,  # it answers a subject that was about this deal only
-    "arranged": 1.6,  # a letter about this deal named the meeting's day and hour
-    "first letter": 1.0,  # we begin a talk just after the deal was made, and nothing was written about it yet
+    "shared name": 0.9,  # a word that several of them have, in their names or in their letters
+    "own words": 2.0,  # at most: words of the letters about this deal that those about its rivals have not
+    "its subject": 1.1,  # it answers a subject that was about this deal only
+    "stage fits": 1.0,  # the letter proves what comes next for this deal
+    "stage passed": -0.8,  # ... or what this deal has behind it
+    "stage ahead": -0.7,  # ... or what this deal is still far from
+    "arranged": 1.9,  # a letter about this deal named the meeting's day and hour
+    "first letter": 1.1,  # we begin a talk just after the deal was made, and nothing was written about it yet
     "contact": 0.9,  # the person is on the deal
     "other contact": -0.6,  # the person is on other deals of the client, not on this one
     "seen": 0.3,  # the person has written about this deal
-    "owner": 1.0,  # the mailbox belongs to the deal's owner
+    "owner": 1.2,  # the mailbox belongs to the deal's owner
     "only deal": 1.0,  # no other deal of the client was open
-    "no sign": -0.6,  # none was, but nothing in a new letter speaks of a sale
-    "closed": -1.4,  # it was closed at that time
-    "not yet": -0.8,  # it was not in the CRM yet
+    "no sign": -1.0,  # none was, but nothing in a new letter speaks of a sale
+    "just closed": -0.8,  # it was closed at that time, some weeks before
+    "closed": -1.5,  # ... or long before
+    "not yet": -0.9,  # it was not in the CRM yet
 }
-CLOSENESS = 0.3  # of its weight "its words" gets for every e-fold
+NAMED = 0.75  # so sure that words are one deal's own: they name it
+WEAK = 0.3  # below that they tell nothing
+SURE = 0.6  # so sure that words are one deal's own: they speak of it
 NAME_CAP = 3.6
-THRESHOLD = 1.7  # below it nothing is said
-MARGIN = 0.6  # the best must lead by this much
+THRESHOLD = 2.1  # below it nothing is said
+MARGIN = 0.8  # the best must lead by this much
+PEOPLE_MARGIN = 1.4  # ... and by this much where a client's letter says nothing that tells deals apart
+JUST = timedelta(days=45)  # so long a client still writes of a deal that is done
 FRESH = timedelta(days=21)  # so long after a deal was made our first letter about it is awaited
 BEFORE = timedelta(days=45)  # a deal is often typed in after the talk has begun
 AFTER = timedelta(days=120)  # after that a closed deal is no candidate
@@ -58,11 +66,13 @@ class DealThen:
     seen: set[str] = field(default_factory=set)  # outside addresses that wrote about it
     numbers: set[str] = field(init=False)
     parts: tuple[tuple[_Unit, ...], ...] = field(init=False)
+    stems: frozenset[str] = field(init=False)  # of its name
 
     def __post_init__(self) -> None:
         own = (*self.deal.external_numbers, *paper_numbers((self.deal.name,)))
         self.numbers = {name for n in own for name in number_names(n)}
         self.parts = name_parts(self.deal.name, self.without)
+        self.stems = stems(word for part in self.parts for unit in part for word in unit)
 
     def is_open(self, at: datetime) -> bool:
         return self.closed_at is None or at <= self.closed_at
@@ -82,13 +92,15 @@ class About:
     outside: frozenset[str]  # addresses that are not ours
     contact_ids: frozenset[str]
     owners: frozenset[str]  # rep ids whose mailbox or calendar holds it
-    key: str = ""
+    talk: str = ""  # see `learned.talk`
     answers_topic: str = ""  # the subject that it answers or hands on; "" when it does not
     moment: Moment | None = None  # when a meeting begins, by the clock of whoever entered it
-    thread_deals: tuple[str, ...] = ()  # what the thread was about, as far as known
-    later_deals: tuple[str, ...] = ()  # what it turned out to be about, when that is not known yet
+    thread: Mapping[str, float] = field(default_factory=dict)  # deal -> its share of the thread's other letters
+    begins: bool = False  # nothing of the thread was known before: the share is that of its later letters
+    steps: Mapping[str, str] = field(default_factory=dict)  # deal -> how what the letter proves fits its stage
     answered_deals: tuple[str, ...] = ()  # what a person said of the thread
     we_begin: bool = False  # our own letter that answers none
+    ours: bool = False  # our own letter or meeting
     of_a_sale: bool = True  # the reading found a milestone or an objection, or we began the talk
     learned: Learned = field(default_factory=Learned)
 
@@ -106,30 +118,46 @@ def match(about: About, deals: Sequence[DealThen]) -> Match:
     """Choose among a client's deals as they were then."""
     then = [d for d in deals if d.is_candidate(about.at, LONG_AFTER)]
     spoken = _spoken_of(about, then)
-    then = [d for d in then if d.is_candidate(about.at) or _tells(spoken[d.deal.id])]
+    then = [d for d in then if d.is_candidate(about.at) or _tells(spoken[d.deal.id]) or _only_his(about, d, then)]
     scored = [_score(about, d, then, spoken) for d in then]
-    return _choose(sorted(scored, key=lambda c: (-c.score, c.deal_id)))
+    return _choose(sorted(scored, key=lambda c: (-c.score, c.deal_id)), ours=about.ours)
 
 
-def _choose(scored: list[Candidate]) -> Match:
+def _only_his(about: About, d: DealThen, deals: Sequence[DealThen]) -> bool:
+    """Is whoever writes on this deal, and on no other? Then it is this one that he comes back to."""
+    others = {i for o in deals if o is not d and o.is_candidate(about.at) for i in o.deal.contact_ids}
+    return bool(about.contact_ids & set(d.deal.contact_ids)) and not about.contact_ids & others
+
+
+def _choose(scored: list[Candidate], *, ours: bool) -> Match:
     candidates = tuple(scored)
     able = [c for c in scored if c.score >= THRESHOLD]
     if not able:
         return Match((), (), candidates)
-    rivals = [c for c in scored[1:] if able[0].score - c.score < MARGIN or _both_named(able[0], c)]
+    best = able[0]
+    margin = MARGIN if ours or not _only_people(candidates) else PEOPLE_MARGIN
+    rivals = [c for c in scored[1:] if best.score - c.score < margin or _both_named(best, c)]
     if not rivals:
-        return Match((able[0].deal_id,), (), candidates)
-    close = [able[0], *rivals]
-    if all(_is(c, _ANSWER) or _is(c, _TELLING) for c in close):
+        return Match((best.deal_id,), (), candidates)
+    close = [best, *rivals]
+    if all(_is(c, _ANSWER) or _named(c) for c in close):
         return Match(tuple(sorted(c.deal_id for c in close)), (), candidates)  # it speaks of each by name
     return Match((), tuple(sorted(c.deal_id for c in close)), candidates)
 
 
 def _both_named(best: Candidate, other: Candidate) -> bool:
     """A deal that is named beside another one is meant too, whatever the thread is about."""
-    return other.score >= THRESHOLD and _is(best, _TELLING) and _is(other, _TELLING)
+    return other.score >= THRESHOLD and _named(best) and _named(other)
 
 
+def _only_people(candidates: Iterable[Candidate]) -> bool:
+    """Does nothing but who writes to whom tell them apart? A client writes to whichever of our people he knows."""
+    return not any(r.name not in _PEOPLE for c in candidates for r in c.reasons)
+
+
+_PEOPLE = frozenset(
+    ["contact", "other contact", "seen", "owner", "only deal", "no sign", "just closed", "closed", "not yet"]
+)
 _ANSWER = frozenset(["answer"])
 _NUMBER = frozenset(["number", "learned number"])  # a deal whose number is named is meant, whatever the thread is about
 _TELLING = _NUMBER | {"name"}
@@ -139,6 +167,13 @@ def _is(candidate: Candidate, names: frozenset[str]) -> bool:
     return any(r.name in names for r in candidate.reasons)
 
 
+def _named(candidate: Candidate) -> bool:
+    """Is it named, so that the letter is about it beside another one? Learned words must be surer for that."""
+    return any(
+        r.name in _TELLING or (r.name == "own words" and r.weight >= NAMED * WEIGHTS[r.name]) for r in candidate.reasons
+    )
+
+
 def speaks_of(candidate: Candidate) -> bool:
     """Is this deal meant by words that are its alone, whatever else speaks for it?"""
     return _tells(candidate.reasons)
@@ -146,7 +181,7 @@ def speaks_of(candidate: Candidate) -> bool:
 
 def _tells(spoken: Iterable[Reason]) -> bool:
     """Does a letter speak of a deal in words that are this deal's alone?"""
-    return any(r.name in _TELLING or r.name == "own word" for r in spoken)
+    return any(r.name in _TELLING or (r.name == "own words" and r.weight >= SURE * WEIGHTS[r.name]) for r in spoken)
 
 
 def _spoken_of(about: About, deals: Sequence[DealThen]) -> dict[str, list[Reason]]:
@@ -158,22 +193,21 @@ def _spoken_of(about: About, deals: Sequence[DealThen]) -> dict[str, list[Reason
                 having.setdefault(unit, set()).add(d.deal.id)
     found = {unit: ids | _usual_for(about, unit, deals) for unit, ids in having.items() if about.said.index.has(unit)}
     spoken = {d.deal.id: [*_by_number(about, d), *_by_name(d, found)] for d in deals}
-    for d in deals:
-        own = about.learned.own_word(about.key, about.said, d.deal.id, spoken)
-        if own and not _tells(spoken[d.deal.id]):
-            spoken[d.deal.id].append(_reason("own word", own))
+    for deal_id, own in about.learned.own_words(about.said, [*spoken], about.talk, ours=about.ours).items():
+        if own.strength >= WEAK:
+            spoken[deal_id].append(_part("own words", own.strength, own.word))
     return spoken
 
 
 def _usual_for(about: About, unit: _Unit, deals: Sequence[DealThen]) -> set[str]:
     """The deals whose letters often have a word, whatever their names are."""
-    return {d.deal.id for d in deals if about.learned.is_usual(about.key, unit[0][:STEM], d.deal.id)}
+    return {d.deal.id for d in deals if about.learned.is_usual(unit[0][:STEM], d.deal.id, about.talk)}
 
 
 def _by_number(about: About, d: DealThen) -> list[Reason]:
     if common := sorted(about.said.numbers & d.numbers):
         return [_reason("number", common[0])]
-    learned = sorted(n for n in about.said.papers if about.learned.papers.get(n) == d.deal.id)
+    learned = sorted(n for n in about.said.papers if about.learned.deal_of_paper(n, about.talk) == d.deal.id)
     return [_reason("learned number", learned[0])] if learned else []
 
 
@@ -194,53 +228,86 @@ def _by_name(d: DealThen, found: Mapping[_Unit, set[str]]) -> list[Reason]:
 def _score(about: About, d: DealThen, deals: Sequence[DealThen], spoken: Mapping[str, list[Reason]]) -> Candidate:
     own = spoken[d.deal.id]
     elsewhere = any(_tells(said) for deal_id, said in spoken.items() if deal_id != d.deal.id)
-    unnamed = not own and any(spoken.values())
     reasons = [
         *own,
-        *_thread(about, d, other=unnamed or (elsewhere and not _tells(own))),
-        *_learned(about, d, deals),
+        *_thread(about, d, _after_thread(about, d, spoken)),
+        *_learned(about, d, _steps(about, deals)),
         *_people(about, d, deals),
         *_time(about, d, deals, sign=_is_sign(about, own), other=elsewhere),
     ]
     return Candidate(deal_id=d.deal.id, score=round(sum(r.weight for r in reasons), 2), reasons=tuple(reasons))
 
 
+def _steps(about: About, deals: Sequence[DealThen]) -> Mapping[str, str]:
+    """How what the letter proves fits the deals' stages; when it fits none of them, that tells nothing."""
+    return about.steps if any(about.steps.get(d.deal.id) == "stage fits" for d in deals) else {}
+
+
+def _after_thread(about: About, d: DealThen, spoken: Mapping[str, list[Reason]]) -> str:
+    """What the letter's own words leave of its thread's: nothing is changed, or it speaks of others, or of several."""
+    own = spoken[d.deal.id]
+    if _tells(own):
+        return ""
+    rivals = [said for deal_id, said in spoken.items() if deal_id != d.deal.id]
+    shared = any(r.name == "shared name" for said in rivals for r in said)
+    if any(_tells(said) for said in rivals) or (shared and not _shares(own)) or _is_foreign(about, d):
+        return ", other words"
+    return ", shared words" if shared else ""
+
+
+def _shares(own: Iterable[Reason]) -> bool:
+    return any(r.name == "shared name" for r in own)
+
+
+def _is_foreign(about: About, d: DealThen) -> bool:
+    """Does the letter speak of what we sell, but of nothing that this deal is known for?"""
+    sold = about.said.stems & about.learned.products
+    if not sold:
+        return False
+    known = about.learned.products_of(d.deal.id) | (d.stems & about.learned.products)
+    return bool(known) and not known & sold
+
+
 def _reason(name: str, detail: str = "") -> Reason:
     return Reason(name=name, weight=WEIGHTS[name], detail=detail)
 
 
-def _thread(about: About, d: DealThen, *, other: bool) -> list[Reason]:
-    """What the thread is about; `other`: the letter itself speaks of another deal."""
+def _part(name: str, share: float, detail: str = "") -> Reason:
+    """A piece of evidence that is there in part."""
+    return Reason(name=name, weight=round(WEIGHTS[name] * share, 2), detail=detail)
+
+
+def _thread(about: About, d: DealThen, after: str) -> list[Reason]:
+    """What the thread is about, and what is left of it after the letter's own words."""
     reasons = []
     if d.deal.id in about.answered_deals:
         reasons.append(_reason("answer"))
-    if d.deal.id in about.thread_deals:
-        reasons.append(_reason("thread, other words" if other else "thread"))
-    elif d.deal.id in about.later_deals and not other:
-        reasons.append(_reason("thread, later"))
+    share = about.thread.get(d.deal.id, 0.0)
+    if share and not about.begins:
+        reasons.append(_part(f"thread{after}", share))
+    elif share and not after:
+        reasons.append(_part("thread, later", share))
     return reasons
 
 
-def _learned(about: About, d: DealThen, deals: Sequence[DealThen]) -> list[Reason]:
+def _learned(about: About, d: DealThen, steps: Mapping[str, str]) -> list[Reason]:
     reasons = []
-    close, word = about.learned.closeness(about.key, about.said, d.deal.id, [o.deal.id for o in deals])
-    weight = round(min(WEIGHTS["its words"], CLOSENESS * close), 2)
-    if weight > 0:
-        reasons.append(Reason(name="its words", weight=weight, detail=word))
+    if step := steps.get(d.deal.id):
+        reasons.append(_reason(step))
     if d.deal.id in about.learned.arranged_for(about.moment, about.at):
         reasons.append(_reason("arranged"))
-    if not about.thread_deals and about.learned.topics.get(about.answers_topic) == d.deal.id:
+    if not about.thread and about.learned.topics.get(about.answers_topic) == d.deal.id:
         reasons.append(_reason("its subject", about.answers_topic))
     return reasons
 
 
 def _people(about: About, d: DealThen, deals: Sequence[DealThen]) -> list[Reason]:
     reasons = []
-    on_deal = about.contact_ids & set(d.deal.contact_ids)
-    if on_deal:
+    if on_deal := about.contact_ids & set(d.deal.contact_ids):
         reasons.append(_reason("contact", min(on_deal)))
-    elif any(about.contact_ids & set(other.deal.contact_ids) for other in deals):
-        reasons.append(_reason("other contact"))
+    elsewhere = {i for other in deals for i in other.deal.contact_ids} - set(d.deal.contact_ids)
+    if others := about.contact_ids & elsewhere:
+        reasons.append(_reason("other contact", min(others)))
     if seen := about.outside & d.seen:
         reasons.append(_reason("seen", min(seen)))
     if d.deal.owner in about.owners:
@@ -251,7 +318,7 @@ def _people(about: About, d: DealThen, deals: Sequence[DealThen]) -> list[Reason
 def _time(about: About, d: DealThen, deals: Sequence[DealThen], *, sign: bool, other: bool) -> list[Reason]:
     reasons = [_reason("first letter")] if about.we_begin and _is_fresh(d, about.at) else []
     if not d.is_open(about.at):
-        reasons.append(_reason("closed"))
+        reasons.append(_reason("just closed" if d.is_open(about.at - JUST) else "closed"))
     elif _later(d, about.at):
         reasons.append(_reason("not yet"))
     elif not other and sum(1 for o in deals if o.is_open(about.at) and not _later(o, about.at)) == 1:
@@ -262,7 +329,8 @@ def _time(about: About, d: DealThen, deals: Sequence[DealThen], *, sign: bool, o
 def _is_sign(about: About, spoken: list[Reason]) -> bool:
     """Does anything show that a client's letter is about the one sale there is, and not about the lift's remote?"""
     known = about.learned.topics.get(about.answers_topic)
-    return bool(spoken or known or about.of_a_sale or about.thread_deals or about.later_deals or about.answered_deals)
+    told = any(r.name != "own words" for r in spoken) or _tells(spoken)
+    return bool(told or known or about.of_a_sale or about.thread or about.answered_deals)
 
 
 def _is_fresh(d: DealThen, at: datetime) -> bool:

@@ -13,6 +13,7 @@ from agent.match import DealThen
 from agent.model import MILESTONES, Direction, Judged, MilestoneRead, Pipeline, Stage, StageEvent, StageMove
 
 OVERRULED = timedelta(days=30)  # so soon after our move a person's move elsewhere says that it was wrong
+REACH = 3  # stages that a deal may pass by at once
 _ORDER = {name: place for place, name in enumerate(MILESTONES)}
 
 
@@ -80,6 +81,28 @@ class Progress:
             back = self.named(self.before_hold)
             return [back, *self._ahead(reached, back.name)]
         return self._ahead(reached, self.stage)
+
+    def step(self, milestones: Iterable[str]) -> str:
+        """How what a letter proves fits where the deal stands: it comes next, was long passed, or is far ahead."""
+        here = self.way_to(self.stage)
+        ways = [
+            self.rank(s.name) - here
+            for m in milestones
+            for s in self.pipeline.stages
+            if m in s.reached_by and s.kind in ("open", "won")
+        ]
+        if not ways or here < 0:
+            return ""
+        furthest = max(ways)
+        return (
+            "stage fits"
+            if 0 < furthest <= REACH
+            else "stage ahead"
+            if furthest > REACH
+            else "stage passed"
+            if furthest < 0 or self.current.kind in ("won", "lost")
+            else ""
+        )
 
     def taken_up(self) -> list[Stage]:
         """Where a paused or lost deal goes on when the client comes back to it, though he says nothing else of it."""

@@ -159,7 +159,8 @@ def fold_client(flow: Flow, tx: Connection, client: str, house: House, owners: d
 
 
 def _facts(flow: Flow, tx: Connection, client: str, house: House) -> Client:
-    companies, contacts, deals = flow.people(tx).members(client)
+    people = flow.people(tx)
+    companies, contacts, deals = people.members(client)
     return Client(
         key=client,
         companies=tuple(companies),
@@ -167,6 +168,7 @@ def _facts(flow: Flow, tx: Connection, client: str, house: House) -> Client:
         deals=tuple(deals),
         pipelines=flow.pipelines,
         own=house.addresses,
+        products=people.products,
     )
 
 

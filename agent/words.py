@@ -2,9 +2,10 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
+from math import log
 
 MAX_WORDS = 4_000  # of one text; the rest says nothing new about which deal it is
 
@@ -12,7 +13,8 @@ _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"([0-9]+)([\w/.-]*)")  # begins at its first digit: a text without one costs its length
 _BEFORE_NUMBER = re.compile(r"([^\W\d_]{1,12})[-–/.№# ]{0,3}\Z")
 _REPLY_MARK = re.compile(
-    r"^\s*(?:(?:re|fw|fwd|aw|wg|sv|tr|rv|отв|ответ|пересл|на)\s*(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE
+    r"^\s*(?:(?:re|fw|fwd|aw|antw|wg|sv|vs|tr|rv|rif|res|odp|ynt|отв|ответ|пересл|на)\s*(?:\[\d+\])?\s*:\s*)+",
+    re.IGNORECASE,
 )
 _STOP = frozenset(
     "a an and are as at be by for from in into is it of on or our the this to we with you your re fw fwd new old deal "
@@ -112,10 +114,17 @@ class WordIndex:
         for place, word in enumerate(self._words):
             self._places[word].append(place)
         self._alike: dict[str, list[str]] = defaultdict(list)
+        self._asked: dict[tuple[str, ...], bool] = {}
         for word in self._places:
             self._alike[word[:3]].append(word)
 
     def has(self, unit: tuple[str, ...]) -> bool:
+        """Asked for again and again, in every going through a history; found once."""
+        if unit not in self._asked:
+            self._asked[unit] = self._find(unit)
+        return self._asked[unit]
+
+    def _find(self, unit: tuple[str, ...]) -> bool:
         return any(
             same_word(unit[0], word) and any(self._follow(place, unit[1:]) for place in self._places[word])
             for word in self._alike.get(unit[0][:3], ())
@@ -135,16 +144,43 @@ class WordIndex:
 STEM = 5  # letters by which the forms of one word are taken together when they are counted
 
 
+COUNTED = 840  # letters of many trades, in each of the two languages, in which words were counted
+EVERYDAY = 12  # of them have an everyday word
+
+
+@cache
+def _commonness() -> Mapping[str, int]:
+    """How words begin, and in how many letters of many trades such a word stands."""
+    lines = files("agent").joinpath("data/everyday.txt").read_text(encoding="utf-8").splitlines()
+    return {stem: int(letters) for stem, _, letters in (li.partition(" ") for li in lines if li[:1] not in ("", "#"))}
+
+
 @cache
 def everyday() -> frozenset[str]:
     """How words begin that stand in sales letters of every trade."""
-    lines = files("agent").joinpath("data/everyday.txt").read_text(encoding="utf-8").splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
+    return frozenset(stem for stem, letters in _commonness().items() if letters >= EVERYDAY)
 
 
-def telling_stems(text: Iterable[str]) -> frozenset[str]:
-    """The words of a text by their beginnings, without short ones, numbers and everyday ones."""
-    return frozenset(w[:STEM] for w in text if len(w) >= 4 and w.isalpha()) - everyday()
+@cache
+def telling(stem: str) -> float:
+    """How much a word tells about which deal it is: 1 when letters of other trades hardly have it, 0 for "please"."""
+    return min(1.0, max(0.0, (log(COUNTED / (1 + _commonness().get(stem, 0))) - 3.3) / 3.4))
+
+
+def stems(text: Iterable[str]) -> frozenset[str]:
+    """The words of a text by their beginnings, without short ones and numbers."""
+    return frozenset(w[:STEM] for w in text if len(w) >= 4 and w.isalpha())
+
+
+_LATIN = str.maketrans(
+    dict(zip("абвгдезийклмнопрстуфхцыэ", "a b v g d e z i y k l m n o p r s t u f kh ts y e".split(), strict=True))
+    | {"ж": "zh", "ч": "ch", "ш": "sh", "щ": "shch", "ъ": "", "ь": "", "ю": "yu", "я": "ya"}
+)
+
+
+def latin(word: str) -> str:
+    """A word as its letters are usually written in Latin ones: names stand in both."""
+    return word.translate(_LATIN)
 
 
 def plain_number(number: str) -> str:

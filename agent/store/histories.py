@@ -126,6 +126,8 @@ def regroup(tx: Connection, before: Directory, after: Directory, house: House) -
         threads |= _threads_of_unknown_meetings(tx)
     assign(tx, after, house, threads)
     mark_dirty(tx, {c for c in clients if c in _known(after, clients)} | _clients_of_threads(tx, threads))
+    if before.products != after.products:  # what we sell tells the deals of whoever has several apart
+        mark_dirty(tx, after.with_several_deals(), fresh=False)
     hashed = [{keyed_hash(x, house.hash_key) for x in values} for values in (addresses, domains)]
     want_again(tx, hashed[0], hashed[1])
 

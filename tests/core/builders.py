@@ -251,4 +251,5 @@ def client_of(
         deals=tuple(deals),
         pipelines={"New business": pipeline(mode, terminal)},
         own=frozenset(REPS),
+        products=people.products,
     )
