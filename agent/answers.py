@@ -4,13 +4,13 @@ A move is answered for by its deal, its stage and the letter that was its eviden
 late may shift which entry into a stage a key counts, and the answer must stay with what the person was shown.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.known import Answer
 from agent.match import Match, speaks_of
 
-TAKES_AWAY = ("linked", "undone", "declined")  # answers after which something that was written may no longer be said
+TAKES_AWAY = ("linked", "undone", "declined")  # the other answers give more to be said
 
 Move = tuple[str, str, str]  # deal, stage, key of the letter that is its evidence
 
@@ -71,9 +71,9 @@ class Verdicts:
         return one.kind if one else ""
 
 
-def without_taking_away(answers: Iterable[Answer]) -> list[Answer]:
-    """The answers but those that take something back: what would be said if nobody had objected."""
-    return [a for a in answers if a.kind not in TAKES_AWAY]
+def before_answering(answers: Sequence[Answer]) -> list[list[Answer]]:
+    """The answers as they may have been when something was written: none, and those without what took it back."""
+    return [[], [a for a in answers if a.kind not in TAKES_AWAY]] if answers else []
 
 
 def settled(found: Match, answered: tuple[str, ...] | None) -> Match:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from agent.answers import TAKES_AWAY, Verdicts, without_taking_away
+from agent.answers import Verdicts, before_answering
 from agent.changes import difference, merged
 from agent.collect import collect
 from agent.config import SourceConfig
@@ -85,6 +85,13 @@ def digest(flow: Flow, *, fresh_only: bool = False, patience: float = math.inf) 
     return Digested(read_count, folded, written, more)
 
 
+def settle(flow: Flow) -> int:
+    """Fold who waits and deliver: what a person's answer changes needs no reading. Returns the changes written."""
+    while not flow.stopping() and fold_some(flow):
+        pass
+    return deliver(flow)
+
+
 def pull(flow: Flow) -> None:
     """Bring the mirror up to what the CRM says of itself; the built-in CRM has nothing to say."""
     with flow.store.reading() as tx:
@@ -142,16 +149,15 @@ def fold_client(flow: Flow, tx: Connection, client: str, house: House, owners: d
     facts = _facts(flow, tx, client, house)
     seen = histories.gather(tx, client, flow.people(tx), house, version(), owners)
     given = answers.of(tx, [one.key for one in seen], [d.id for d in facts.deals])
-    said = unanswered = fold(facts, seen, given, flow.now())
-    if any(one.kind in TAKES_AWAY for one in given):
-        unanswered = fold(facts, seen, without_taking_away(given), flow.now())
+    said = fold(facts, seen, given, flow.now())
+    earlier = [fold(facts, seen, some, flow.now()) for some in before_answering(given)]
     before = outbox.of_client(tx, client)
     histories.save(tx, said)
     links = _all_links(tx, said, [s.body["activity"] for s in before if s.kind == "log_activity"])
-    objections = {o.key for history in (said, unanswered) for o in history.objections}
+    objections = {o.key for history in (said, *earlier) for o in history.objections}
     sent = outbox.of_subjects(tx, {*links, *(f"deal:{d.id}" for d in facts.deals), *objections})
     may_write = flow.config.crm.write & flow.crm.capabilities()
-    back = withdrawals(said, unanswered, Verdicts.of(given), sent, facts, may_write)
+    back = withdrawals(said, earlier, Verdicts.of(given), sent, facts, may_write)
     outbox.add(tx, client, [*back, *difference(said, links, seen, sent, may_write)])
     messages = {one.key for one in seen if isinstance(one.record, Message)}
     forget.let_go(tx, {k: one.reason for k, one in links.items() if one and _is_let_go(one, messages)}, house.hash_key)

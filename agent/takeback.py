@@ -1,7 +1,7 @@
 """What a person's answer takes back out of the CRM: moves and objections that because of it are said no longer; pure.
 
-Two histories are compared: what is said now, and what would be said if nobody had taken anything back. What was written
-and stands only in the second is a consequence of the answers, and nothing else is.
+What is said now is compared with what was said before people answered. What was written and is said only there is taken
+back because of the answers; what a new letter or a new reader no longer supports stays written.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -18,30 +18,30 @@ WHY = "taken back by a person"
 
 def withdrawals(
     said: History,
-    unanswered: History,
+    earlier: Sequence[History],
     verdicts: Verdicts,
     sent: Sequence[Sent],
     client: Client,
     may_write: Collection[str],
 ) -> list[Change]:
-    """Changes that take back what the answers no longer support. `unanswered`: what would be said without them."""
+    """Changes that take back what the answers no longer support. `earlier`: what was said before them."""
     changes: list[Change] = []
     if "stages" in may_write:
-        changes += _of_moves(said, unanswered, verdicts, sent, client)
+        changes += _of_moves(said, earlier, verdicts, sent, client)
     if "objections" in may_write:
-        changes += _of_objections(said, unanswered, verdicts, sent)
+        changes += _of_objections(said, earlier, verdicts, sent)
     return changes
 
 
 def _of_moves(
     said: History,
-    unanswered: History,
+    earlier: Sequence[History],
     verdicts: Verdicts,
     sent: Sequence[Sent],
     client: Client,
 ) -> list[Change]:
     deals = {d.id: d for d in client.deals}
-    now, before = _written(said), _written(unanswered)
+    now, before = _written([said]), _written(earlier)
     changes = []
     for key, one in standing_moves(sent).items():
         deal = deals.get(one.body["deal_id"])
@@ -65,8 +65,8 @@ def _of_moves(
     return changes[::-1]  # the latest move first, so that a deal goes back the way it came
 
 
-def _written(said: History) -> set[str]:
-    return {m.key for m in said.moves if m.state == "written"}
+def _written(said: Sequence[History]) -> set[str]:
+    return {m.key for one in said for m in one.moves if m.state == "written"}
 
 
 def _touched(deal: Deal, since: datetime) -> bool:
@@ -85,8 +85,8 @@ def _stands(said: History, deal: Deal, pipelines: Mapping[str, Pipeline]) -> str
     return pipeline.stages[0].name if pipeline and pipeline.stages else deal.stage
 
 
-def _of_objections(said: History, unanswered: History, verdicts: Verdicts, sent: Sequence[Sent]) -> list[Change]:
-    now, before = ({o.key for o in h.objections} for h in (said, unanswered))
+def _of_objections(said: History, earlier: Sequence[History], verdicts: Verdicts, sent: Sequence[Sent]) -> list[Change]:
+    now, before = {o.key for o in said.objections}, {o.key for one in earlier for o in one.objections}
     opened: dict[str, Sent] = {}
     for one in sent:
         if one.kind == "open_objection":

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from agent.cli import ask, daemon, reader, reconcile, report, setup, sync
+from agent.cli import answers, ask, daemon, reader, reconcile, report, setup, sync
 from agent.cli.common import PERSON, REFUSED, RETRY, complain
 from agent.errors import ConfigError, NeedsHuman, Rejected, Retry
 from agent.store import explain_database_error
@@ -28,8 +28,11 @@ app = typer.Typer(
 COMMANDS: dict[str, Callable[..., Any]] = {
     "sync": sync.sync,
     "status": ask.status,
+    "review": answers.review,
     "report": report.report,
     "explain": ask.explain,
+    "undo": answers.undo,
+    "replay": answers.replay,
     "reconcile": reconcile.reconcile,
     "check": setup.check,
     "import": setup.import_,

@@ -3,8 +3,8 @@
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -201,25 +201,32 @@ def _proof_is_due(flow: Flow, source: SourceConfig) -> bool:
 
 def _dry_run(config: Config, store: Store, wanted: list[SourceConfig], watch: Watch) -> Ended:
     """The whole flow on a throw-away copy; the real ledger, cursors and CRM stay as they were."""
-    with tempfile.TemporaryDirectory(prefix="dealscribe-") as folder:
-        copy = throwaway_copy(store, Path(folder))
-        try:
-            with copy.reading() as tx:
-                before = tx.scalar(select(func.max(outbox_table.c.seq))) or 0
-            with watch() as show, flow_of(config, copy, never_written(config, copy)) as flow:
-                flow.tell = show
-                sync_once(flow, wanted)
-            with copy.reading() as tx:
-                code, problems = _failures(sources.states(tx), wanted)
-                query = select(outbox_table).where(outbox_table.c.seq > before).order_by(outbox_table.c.seq)
-                changes = [{"key": row.key, "kind": row.kind, "body": row.body} for row in tx.execute(query)]
-                proposed = {move.key: move for move in reports.load(tx).proposed}
-        finally:
-            copy.close()
+    with on_a_copy(config, store, watch) as flow:
+        with flow.store.reading() as tx:
+            before = tx.scalar(select(func.max(outbox_table.c.seq))) or 0
+        sync_once(flow, wanted)
+        with flow.store.reading() as tx:
+            code, problems = _failures(sources.states(tx), wanted)
+            query = select(outbox_table).where(outbox_table.c.seq > before).order_by(outbox_table.c.seq)
+            changes = [{"key": row.key, "kind": row.kind, "body": row.body} for row in tx.execute(query)]
+            proposed = {move.key: move for move in reports.load(tx).proposed}
     with store.reading() as tx:
         standing = {move.key for move in reports.load(tx).proposed}
     new = [_as_change(move) for key, move in proposed.items() if key not in standing]
     return Ended(code, problems, changes=changes, proposed=new)
+
+
+@contextmanager
+def on_a_copy(config: Config, store: Store, watch: Watch) -> Iterator[Flow]:
+    """A flow over a throw-away copy of the store, with a CRM that is never written."""
+    with tempfile.TemporaryDirectory(prefix="dealscribe-") as folder:
+        copy = throwaway_copy(store, Path(folder))
+        try:
+            with watch() as show, flow_of(config, copy, never_written(config, copy)) as flow:
+                flow.tell = show
+                yield flow
+        finally:
+            copy.close()
 
 
 def _as_change(move: StageMove) -> dict[str, Any]:

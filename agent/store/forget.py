@@ -71,8 +71,18 @@ def want_again(tx: Connection, addresses: Collection[str], domains: Collection[s
                 .where(column.in_(part), activity.c.skipped.in_(BY_FOLD))
             )
             found |= set(tx.scalars(query))
+    _add(tx, found)
+
+
+def fetch_again(tx: Connection, key: str) -> None:
+    """A person wants this activity after all: all its items are fetched again from their sources."""
+    query = select(sighting.c.ledger_id).join(activity).where(activity.c.key == key)
+    _add(tx, set(tx.scalars(query)))
+
+
+def _add(tx: Connection, ledger_ids: Collection[int]) -> None:
     standing = set(tx.scalars(select(again.c.ledger_id)))
-    rows = [{"ledger_id": i} for i in sorted(found - standing)]
+    rows = [{"ledger_id": i} for i in sorted(set(ledger_ids) - standing)]
     if rows:
         tx.execute(insert(again), rows)
 

@@ -1,0 +1,105 @@
+"""Takes back one write, as an answer that every later fold knows: nothing that comes later makes it again.
+
+A link: the letter stays with its client and is on no deal. A move: the deal goes back, unless a person has moved it
+since. An objection is withdrawn. What followed from it goes with it, nothing else does.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, or_, select
+
+from agent.changes import Sent, merged, move_of, standing_moves
+from agent.errors import Rejected
+from agent.known import Answer
+from agent.model import History
+from agent.review import Given
+from agent.store import answers, histories, outbox
+from agent.store.tables import activity, history
+from agent.store.tables import outbox as outbox_table
+from agent.texts import say
+
+
+class Target(NamedTuple):
+    """What is taken back."""
+
+    answer: Answer
+    about: str
+    stands: bool  # it is in the CRM, or on its way there
+    said: tuple[str, ...] = ()
+
+
+def undo(tx: Connection, key: str, *, redo: bool = False) -> Given:
+    """The answer that takes a write back, or (`redo`) lets it stand after all. Rejected says why there is none."""
+    target = _target(tx, key)
+    given = [g.answer.kind for g in answers.on(tx, target.answer.subject)]
+    is_undone = next(
+        (k == "undone" for k in reversed(given) if k in ("undone", "restored", "linked", "accepted")), False
+    )
+    if redo and not is_undone:
+        raise Rejected(say("undo.not_undone", key=key))
+    if not redo and is_undone:
+        raise Rejected(say("undo.already", key=key))
+    if not redo and not target.stands:
+        raise Rejected(say("undo.not_written", key=key))
+    return Given(
+        msgspec.structs.replace(target.answer, kind="restored" if redo else "undone"), target.about, target.said
+    )
+
+
+def _target(tx: Connection, key: str) -> Target:
+    """By the key of a change, an activity (or its Message-ID), a move or an objection."""
+    row = tx.execute(select(outbox_table).where(outbox_table.c.key == key)).first()
+    kind, subject, body = (row.kind, row.subject, row.body) if row is not None else ("", key, {})
+    if kind in ("move_stage", "withdraw_stage"):
+        return _move(tx, str(body.get("move", key)), subject)
+    if kind in ("open_objection", "close_objection"):
+        return _objection(tx, subject)
+    names = (subject, f"<{subject}>")
+    found = tx.scalars(select(activity.c.key).where(or_(activity.c.key == subject, activity.c.identity.in_(names))))
+    keys = list(found)
+    if len(keys) == 1:
+        return _link(tx, keys[0])
+    if keys:
+        raise Rejected(say("undo.several", key=key, keys=", ".join(sorted(keys))))
+    said = [msgspec.json.decode(body, type=History) for body in tx.scalars(select(history.c.body))]
+    if any(m.key == key for one in said for m in one.moves) or any(
+        o.key == key for one in said for o in one.objections
+    ):
+        raise Rejected(say("undo.proposed", key=key))
+    raise Rejected(say("explain.unknown", key=key))
+
+
+def _link(tx: Connection, key: str) -> Target:
+    one = merged(histories.links_of(tx, [key])[key])
+    deal_ids = one.deal_ids if one is not None and one.outcome == "logged" else ()
+    return Target(Answer(kind="", subject=key), key, bool(deal_ids), deal_ids)
+
+
+def _move(tx: Connection, key: str, subject: str) -> Target:
+    """The evidence is the letter that counts now: an earlier one may have come since it was written."""
+    sent = outbox.of_subjects(tx, [subject])
+    first = next(one for one in sent if move_of(one) == key)
+    body = first.body
+    known = [
+        msgspec.json.decode(h, type=History)
+        for h in tx.scalars(select(history.c.body).where(history.c.body.contains(key, autoescape=True)))
+    ]
+    now = next((m for one in known for m in one.moves if m.key == key and m.state == "written"), None)
+    one = Answer(
+        kind="",
+        subject=key,
+        deal_ids=(body["deal_id"],),
+        stage=body["stage"],
+        evidence=now.evidence if now else body["evidence"],
+        milestone=body["milestone"],
+    )
+    return Target(one, subject, key in standing_moves(sent))
+
+
+def _objection(tx: Connection, key: str) -> Target:
+    sent = outbox.of_subjects(tx, [key])
+    opened: Sent = next(one for one in sent if one.kind == "open_objection")
+    deal_id = opened.body["deal_id"]
+    one = Answer(kind="", subject=key, deal_ids=(deal_id,), evidence=opened.body["activity"])
+    return Target(one, f"deal:{deal_id}", stands=True)
