@@ -41,6 +41,7 @@ from agent.proof import (
     proven_milestones,
     taken_up_again,
     took_place,
+    weighed,
     who_acts,
     why_only_proposed,
 )
@@ -302,7 +303,8 @@ class _Folding:
             if not milestones and deal_id in named and self._comes_back(seen, deal):
                 for target in deal.taken_up():
                     self._move(deal, target, seen, taken_up_again(seen))
-            for milestone in milestones:
+            objected = self.objections.has_any(deal_id)
+            for milestone in weighed(milestones, deal, objected=objected):
                 for target in deal.targets(milestone.name, who_acts(seen)):
                     self._move(deal, target, seen, milestone)
             for accepted in self.verdicts.accepted_on(deal_id, seen.key):  # though the reader sees it no more

@@ -20,6 +20,10 @@ class ObjectionBook:
     def all(self) -> tuple[ObjectionLife, ...]:
         return tuple(self._all.values())
 
+    def has_any(self, deal_id: str) -> bool:
+        """Has the client ever held something against this deal?"""
+        return any(o.deal_id == deal_id for o in self._all.values())
+
     def unsettled(self, deal_id: str) -> list[ObjectionLife]:
         return [o for o in self._all.values() if o.deal_id == deal_id and o.state != "closed"]
 

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from agent.known import Seen
 from agent.model import Direction, Meeting, MilestoneRead, Span, Stage
 from agent.stages import Progress, in_order
@@ -25,6 +27,19 @@ def proven_milestones(seen: Seen) -> list[MilestoneRead]:
     return in_order(m for m in sure if m.name not in ("meeting_held", "meeting_scheduled"))
 
 
+def weighed(milestones: list[MilestoneRead], deal: Progress, *, objected: bool) -> list[MilestoneRead]:
+    """What a letter's milestones prove for one deal, from where it stands.
+
+    `objected`: the client has held something against it. Then an offer that we send again is part of the bargaining.
+    """
+    standing = list(milestones)
+    names = {m.name for m in standing}
+    if objected and "proposal_sent" in names and "negotiation" not in names and deal.has_passed("proposal_sent"):
+        offer = next(m for m in standing if m.name == "proposal_sent")
+        standing.append(replace(offer, name="negotiation", by=f"{offer.by}, again"))
+    return standing
+
+
 def who_acts(seen: Seen) -> Direction:
     """Whoever invites, the client comes to a meeting of his own will; a standing call goes on by itself."""
     single = isinstance(seen.record, Meeting) and seen.record.recurrence_id is None
@@ -38,6 +53,14 @@ def taken_up_again(seen: Seen) -> MilestoneRead:
     said = Span(quote=quote, start=start, end=start + len(quote))
     return MilestoneRead(name="contact_established", confidence=WRITE, evidence=said, by="return")
 
+
+# what a milestone is rarely seen without: the surer must the reading be that finds it all the same
+_PREMISES = {
+    "negotiation": "proposal_sent",
+    "contract_approval": "negotiation",
+    "payment_confirmed": "contract_sent",
+}
+SURE = 0.93
 
 UNVERIFIED = "the sender could not be verified"
 
@@ -58,4 +81,16 @@ def why_only_proposed(deal: Progress, target: Stage, seen: Seen, milestone: Mile
         return 'the pipeline has terminal = "propose"'
     if not is_verified(seen):
         return UNVERIFIED
+    if _is_condition(milestone, seen):
+        return "so far it is only the condition of an objection"
+    premise = _PREMISES.get(milestone.name)
+    if premise and milestone.confidence < SURE and not deal.has_passed(premise):
+        return f"nothing has shown {premise.replace('_', ' ')} before"
     return "" if milestone.confidence >= WRITE else "the reading is not sure enough"
+
+
+def _is_condition(milestone: MilestoneRead, seen: Seen) -> bool:
+    """Does the client bargain only in what he sets as a condition? The bargaining begins when one of us moves."""
+    conditions = [o.condition for o in seen.reading.objections if o.condition]
+    said = milestone.evidence
+    return milestone.name == "negotiation" and any(said.start < c.end and c.start < said.end for c in conditions)

@@ -53,7 +53,7 @@ class Progress:
     def enter(self, name: str, at: datetime) -> None:
         kind = self.named(name).kind
         if kind == "hold" and self.current.kind != "hold":
-            self.before_hold = self.stage
+            self.before_hold = self.stage if self.since else ""  # "": it was paused before anything was known of it
         if kind in ("won", "lost"):
             self.then.closed_at = at
         elif self.then.closed_at is not None and self.then.closed_at <= at:  # it has come back
@@ -72,15 +72,24 @@ class Progress:
         if here.kind == "won":
             return []
         if here.kind == "lost":
-            return [s for s in stages if "contact_established" in s.reached_by][:1] if client_talks else []
+            return self._begun() if client_talks else []
         if any(s.kind in ("lost", "hold") for s in reached):
             return [s for s in reached if s.kind == "lost" or (s.kind == "hold" and here.kind != "hold")][:1]
         if here.kind == "hold":
             if not client_talks:
                 return []
+            if not self.before_hold:
+                return self._ahead(reached, "") or self._begun()
             back = self.named(self.before_hold)
             return [back, *self._ahead(reached, back.name)]
         return self._ahead(reached, self.stage)
+
+    def has_passed(self, milestone: str) -> bool:
+        """Does the deal stand where this milestone leads to, or further on? Yes where that cannot be known."""
+        if self.current.kind == "hold" and not self.before_hold:
+            return True
+        ranks = [self.rank(s.name) for s in self.pipeline.stages if milestone in s.reached_by and s.kind == "open"]
+        return not ranks or self.way_to(self.stage) >= min(ranks)
 
     def step(self, milestones: Iterable[str]) -> str:
         """How what a letter proves fits where the deal stands: it comes next, was long passed, or is far ahead."""
@@ -107,10 +116,12 @@ class Progress:
     def taken_up(self) -> list[Stage]:
         """Where a paused or lost deal goes on when the client comes back to it, though he says nothing else of it."""
         if self.current.kind == "hold":
-            return [self.named(self.before_hold)] if self.before_hold else []
-        if self.current.kind == "lost":
-            return [s for s in self.pipeline.stages if "contact_established" in s.reached_by][:1]
-        return []
+            return [self.named(self.before_hold)] if self.before_hold else self._begun()
+        return self._begun() if self.current.kind == "lost" else []
+
+    def _begun(self) -> list[Stage]:
+        """Where a talk with the client begins, or begins anew."""
+        return [s for s in self.pipeline.stages if "contact_established" in s.reached_by][:1]
 
     def is_before(self, name: str) -> bool:
         """Is this stage still ahead of the deal?"""

@@ -226,3 +226,20 @@ def test_whatever_happened_the_history_is_in_order(happened: list[Seen], answers
     for objection in said.objections:
         assert (objection.state == "closed") == (objection.closed is not None)
         assert objection.closed is None or objection.opened < objection.closed
+
+
+@pytest.mark.parametrize(
+    ("earlier", "milestone", "state"),
+    [
+        ("needs_identified", "negotiation", "proposed"),
+        ("proposal_sent", "negotiation", "written"),
+        ("proposal_sent", "contract_approval", "proposed"),
+        ("negotiation", "contract_approval", "written"),
+    ],
+)
+def test_a_reading_that_skips_what_comes_before_must_be_surer(earlier: str, milestone: str, state: str) -> None:
+    before = letter("a", "02-16", "What there was.", earlier, from_=b.ANNA if earlier == "proposal_sent" else JO)
+    text = "What came next."
+    record = b.letter("b", "02-23", JO, b.ANNA, text=text)
+    unsure = b.seen(record, town(), "company:marlow", thread=2, read=b.reading([b.milestone(milestone, text, 0.88)]))
+    assert [m.state for m in told(before, unsure).moves if m.evidence == "b"] == [state]

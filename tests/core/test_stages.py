@@ -82,3 +82,30 @@ def test_every_milestone_of_the_sample_pipeline_but_the_agreed_meeting_leads_som
     reached = {m for stage in STAGES for m in stage.reached_by}
     assert "meeting_scheduled" not in reached
     assert {"postponed", "lost", "payment_confirmed"} < reached
+
+
+def test_a_deal_that_was_paused_before_we_knew_it_goes_on_where_the_client_says() -> None:
+    assert leads_to(standing("on_hold"), "proposal_received") == ["proposal"]
+    assert leads_to(standing("on_hold"), "proposal_sent", "outbound") == []
+    assert [stage.name for stage in standing("on_hold").taken_up()] == ["contact"]
+
+
+@pytest.mark.parametrize(
+    ("here", "proven", "fits"),
+    [
+        ("contact", "proposal_sent", "stage fits"),
+        ("contract", "contract_signed", "stage fits"),
+        ("proposal", "proposal_received", ""),
+        ("contract", "needs_identified", "stage passed"),
+        ("lead", "contract_signed", "stage ahead"),
+        ("proposal", "postponed", ""),
+    ],
+)
+def test_how_a_letter_fits_where_a_deal_stands(here: str, proven: str, fits: str) -> None:
+    assert standing(here).step([proven]) == fits
+
+
+def test_what_is_known_of_a_deals_way() -> None:
+    assert standing("proposal").has_passed("proposal_sent")
+    assert not standing("qualified").has_passed("proposal_sent")
+    assert standing("on_hold").has_passed("proposal_sent")
