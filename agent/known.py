@@ -42,6 +42,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     stage: str = ""  # of a move
     evidence: str = ""  # of a move: key of the activity
     milestone: str = ""  # of a move
+    before: str = ""  # of a move: the stage that the deal would leave, or left
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):

@@ -51,6 +51,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     deal: str = ""  # its name
     proposal: str = ""  # the stage, the type of the objection, or what else is proposed
     milestone: str = ""  # that would prove the stage
+    before: str = ""  # the stage that the deal would leave
     why: str = ""  # why it is not written by itself
     choices: tuple[Choice, ...] = ()  # of a letter that fits several deals
     letters: int = 1  # how many one answer settles
@@ -168,6 +169,7 @@ def _moves(desk: Desk) -> Iterator[Case]:
             deal=desk.names.get(move.deal_id, ""),
             proposal=move.stage,
             milestone=move.milestone,
+            before=move.before,
             why=move.why,
         )
 
@@ -261,6 +263,7 @@ def _answer_of(case: Case, said: str) -> Given:
             stage=case.proposal,
             evidence=case.evidence,
             milestone=case.milestone,
+            before=case.before,
         ),
         about,
     )

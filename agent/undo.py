@@ -93,6 +93,7 @@ def _move(tx: Connection, key: str, subject: str) -> Target:
         stage=body["stage"],
         evidence=now.evidence if now else body["evidence"],
         milestone=body["milestone"],
+        before=now.before if now else "",
     )
     return Target(one, subject, key in standing_moves(sent))
 

@@ -9,7 +9,9 @@ import typer
 from sqlalchemy import Connection
 
 from agent import explain as explaining
+from agent import story as stories
 from agent.cli.common import NO, ConfigPath, Json, complain, local, one_line, opened, safe_json, tell, tell_table
+from agent.cli.stories import print_story
 from agent.model import Link
 from agent.status import Status, look
 from agent.store import mirror
@@ -54,14 +56,21 @@ def _ago(at: datetime | None, now: datetime) -> str:
 
 
 def explain(
-    key: Annotated[str, typer.Argument(help="A key, a Message-ID or an iCalendar UID.")],
+    key: Annotated[str, typer.Argument(help="A key, a Message-ID, a UID, a record's id or address.")],
     as_json: Json = False,
     config: ConfigPath = None,
 ) -> None:
-    """What was seen of a letter or meeting, what was decided and why, and what was written."""
+    """Why: of a letter or meeting, or the whole story of a deal, a contact, a company, a move or an objection."""
     with opened(config) as (_, store), store.reading() as tx:
         found = explaining.explain(tx, key)
+        story = None if found else stories.tell(tx, key)
         names = _names(tx)
+    if story is not None:
+        if as_json:
+            print(safe_json(msgspec.json.encode(story).decode()))
+        else:
+            print_story(story, names)
+        return
     if not found:
         complain(say("explain.unknown", key=key))
         raise typer.Exit(NO)

@@ -6,11 +6,17 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from sqlalchemy import Connection, select
 
 from agent import reports
+from agent.answers import Verdicts
 from agent.cli.common import NO, ConfigPath, Json, complain, one_line, opened, safe_json, tell, tell_table
 from agent.config import Config
+from agent.model import History
+from agent.store import answers, mirror
+from agent.store.tables import history
 from agent.texts import say, word
+from agent.trust import TrustRow, trust
 
 
 class Report(StrEnum):
@@ -20,18 +26,21 @@ class Report(StrEnum):
     objections = "objections"
     logged = "logged"
     skipped = "skipped"
+    trust = "trust"
 
 
 def report(
     name: Annotated[Report, typer.Argument(help="Which report.")], as_json: Json = False, config: ConfigPath = None
 ) -> None:
-    """The funnel per pipeline and manager; objections per stage; what was logged where; what was left out."""
+    """The funnel per manager; objections per stage; what was logged where; what was left out; what people think."""
     with opened(config) as (loaded, store), store.reading() as tx:
         book = reports.load(tx)
         if name is Report.logged:
             rows: list[Any] = reports.logged(tx, book)
         elif name is Report.skipped:
             rows = reports.left_out(tx, [c.name for c in loaded.calendars])
+        elif name is Report.trust:
+            rows = _trust(tx, loaded)
         else:
             _needs_pipelines(loaded)
             rows = (reports.funnel if name is Report.funnel else reports.objections)(book, loaded.pipelines)
@@ -41,10 +50,36 @@ def report(
         _print_funnel(rows, book, loaded)
     elif name is Report.objections:
         _print_objections(rows, book)
+    elif name is Report.trust:
+        _print_trust(rows)
     elif name is Report.logged:
         _print_logged(rows, book)
     else:
         _print_left_out(rows)
+
+
+def _trust(tx: Connection, config: Config) -> list[TrustRow]:
+    said = [msgspec.json.decode(body, type=History) for body in tx.scalars(select(history.c.body))]
+    verdicts = Verdicts.of(given.answer for given in answers.every(tx))
+    return trust(said, verdicts, config.pipelines, {d.id: d.pipeline for d in mirror.deals(tx)})
+
+
+def _print_trust(rows: list[TrustRow]) -> None:
+    if not rows:
+        tell(say("report.nothing_moved"))
+        return
+    names = ("transition", "waiting", "accepted", "declined", "written", "undone", "overruled", "right")
+    for pipeline, group in groupby(rows, key=lambda r: r.pipeline):
+        tell(say("report.trust", pipeline=pipeline))
+        tell_table([say(f"report.{name}") for name in names], [_trust_cells(r) for r in group])
+        tell("")
+    tell(say("report.trust_legend"))
+
+
+def _trust_cells(row: TrustRow) -> tuple[object, ...]:
+    counts = (row.waiting, row.accepted, row.declined, row.written, row.undone, row.overruled)
+    right = "" if row.right is None else f"{row.right:.0%}"
+    return (f"{row.before or '?'} -> {row.stage}", *(n or "" for n in counts), right)
 
 
 def _needs_pipelines(config: Config) -> None:

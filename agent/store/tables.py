@@ -213,7 +213,7 @@ answer = Table(
     Column("about", String(220), nullable=False, index=True),  # whose fold asks for it: an activity, or "deal:" + id
     Column("kind", String(20), nullable=False),  # linked, accepted, declined, undone, restored, vouched
     Column("subject", String(500), nullable=False),  # key of the activity, the move, the objection or the record
-    Column("value", JSON, nullable=False),  # the deals that were named; of a move: stage, evidence, milestone
+    Column("value", JSON, nullable=False),  # the deals that were named; of a move: stage, evidence, milestone, before
     Column("said", JSON, nullable=False),  # what we had said: of a letter its deals, else nothing
     Column("by", String(200), nullable=False),
     Column("at", Instant, nullable=False),

@@ -16,7 +16,7 @@ PURE = {
     f"agent.{name}"
     for name in (
         *("intake", "words", "clients", "known", "business"),
-        *("learned", "match", "proof", "stages", "objections", "history", "changes", "answers", "takeback"),
+        *("learned", "match", "proof", "stages", "objections", "history", "changes", "answers", "takeback", "trust"),
     )
 }
 TOP = ("agent.cli", "agent.daemon")
