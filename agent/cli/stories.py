@@ -19,4 +19,5 @@ def print_story(story: Story, names: Mapping[str, str]) -> None:
 def _line(event: Event) -> str:
     why = f"  {one_line(event.why)}" if event.why else ""
     what = word("story", event.what)
-    return f"{local(event.at)}  {what}: {one_line(event.said)}{why}  [{event.key}]"
+    said = word("sent", event.said) if event.what == "sent" else one_line(event.said)
+    return f"{local(event.at)}  {what}: {said}{why}  [{event.key}]"

@@ -3,17 +3,17 @@
 import json
 import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.store import Store, sources
 from tests.cli.conftest import COMPANY, ask, dealscribe
 
 CALL = "m:b415404d6b93bac36d80f1df08e4775df77359c4"  # fits two deals of Larkmoor Hotels
 PAID = "stage:d-01:won:1"
-KINDS = ["which_deal", "closing", "closing", "spoof"]
-
 Row = dict[str, Any]
 
 
@@ -40,61 +40,67 @@ def exported(folder: Path, key: str) -> Row:
 
 
 def test_review_lists_what_waits_for_a_person_with_all_that_he_needs_to_answer(company: Path) -> None:
-    found = cases(company)
-    assert [c["kind"] for c in found] == KINDS
-    call, paid, _, forged = found
-    assert (call["client"], call["subject"], call["key"]) == ("Larkmoor Hotels", "Quick call", CALL)
+    found = {c["key"]: c for c in cases(company)}
+    call, paid = found[CALL], found[PAID]
+    assert (call["kind"], call["client"], call["subject"]) == ("which_deal", "Larkmoor Hotels", "Quick call")
     assert "can you ring me tomorrow" in call["quote"]
     assert [c["deal_id"] for c in call["choices"]] == ["d-04", "d-05"]
     assert call["answers"] == ["d-04", "d-05", "none", "both"]
-    assert {"key": PAID, "deal_id": "d-01", "proposal": "won", "answers": ["accept", "decline"]}.items() <= paid.items()
+    assert (paid["kind"], paid["deal_id"], paid["proposal"]) == ("closing", "d-01", "won")
     assert "transferred the 47,142" in paid["quote"]
+    (forged,) = [c for c in found.values() if c["kind"] == "spoof"]
     assert forged["quote"] == ""
     assert forged["seen_in"][0].startswith("ellen, INBOX")
 
 
+def typed(folder: Path, answers: dict[str, str], other: str = "s") -> str:
+    """What a person types: for each case its answer, else to skip it."""
+    return "".join(answers.get(c["key"], other) + "\n" for c in cases(folder))
+
+
 def test_a_person_answers_one_case_after_the_other_and_is_not_asked_again(answering: Path) -> None:
-    ran = dealscribe(answering, "review", told="what?\n2\na\ns\nyes\ndecline\n")
+    before = {c["key"] for c in cases(answering)}
+    ran = dealscribe(answering, "review", told=typed(answering, {CALL: "what?\n2", PAID: "yes\na"}))
     assert ran.code == 0, ran.err
-    assert ran.out.count("Which deal? (4)  Larkmoor Hotels") == 1
+    assert ran.out.count(f"Which deal? ({len(before)})  Larkmoor Hotels") == 1
     assert ran.out.count("1-2, n none, b all of them, s skip, q quit?") == 2, "what is no answer is asked again"
-    assert re.search(r"1\. d-04 Walk-in freezers for three kitchens: [\d.]+ = contact \+0\.9", ran.out)
-    assert "Is the deal over? (3)  Cold room for the curd hall" in ran.out
+    assert re.search(r"1\. d-04 Walk-in freezers for three kitchens: [\d.]+ = contact \+", ran.out)
+    assert re.search(r"Is the deal over\? \(\d\)  Cold room for the curd hall", ran.out)
     assert 'Proposed: d-01 Cold room for the curd hall: won (the pipeline has terminal = "propose")' in ran.out
-    assert ran.out.endswith("3 answers kept.\n")
-    assert [c["kind"] for c in cases(answering)] == ["closing"]
+    assert ran.out.endswith("2 answers kept.\n")
+    assert {c["key"] for c in cases(answering)}.isdisjoint({CALL, PAID})
     assert exported(answering, CALL)["deal_ids"] == ["d-05"]
     assert exported(answering, PAID)["state"] == "written"
-    assert [r["stage"] for r in ask(answering, "export").rows if (r["kind"], r.get("id")) == ("deal", "d-01")] == [
-        "won"
-    ]
+    (deal,) = [r for r in ask(answering, "export").rows if (r["kind"], r.get("id")) == ("deal", "d-01")]
+    assert (deal["stage"], deal["status"]) == ("won", "won")
 
 
 def test_quitting_and_the_end_of_the_input_keep_what_was_answered(answering: Path) -> None:
     assert dealscribe(answering, "review", told="none\nq\n").out.endswith("1 answers kept.\n")
     assert dealscribe(answering, "review", told="").out.endswith("0 answers kept.\n")
-    assert len(cases(answering)) == 3
+    assert CALL not in {c["key"] for c in cases(answering)}
     assert exported(answering, CALL)["deal_ids"] == []
 
 
 def test_a_russian_answers_in_russian(answering: Path) -> None:
-    env = {"DEALSCRIBE_LANGUAGE": "ru"}
-    ran = dealscribe(answering, "review", told="о\nд\nнет\nп\n", env=env)
-    assert "Какая сделка? (4)" in ran.out
+    told = typed(answering, {CALL: "о", PAID: "нет"}, other="п")
+    ran = dealscribe(answering, "review", told=told, env={"DEALSCRIBE_LANGUAGE": "ru"})
+    assert re.search(r"Какая сделка\? \(\d+\)", ran.out)
     assert "1-2, н ни одна, о обе (все), п пропустить, в выйти?" in ran.out
-    assert ran.out.endswith("Записано ответов: 3.\n")
+    assert ran.out.endswith("Записано ответов: 2.\n")
     assert exported(answering, CALL)["deal_ids"] == ["d-04", "d-05"]
 
 
 def test_a_script_answers_all_its_cases_or_none(answering: Path) -> None:
+    before = cases(answering)
     wrong = ask(answering, "review", "--answer", f"{CALL}=d-05", "--answer", f"{PAID}=perhaps")
     assert wrong.code == 1
     assert wrong.err == f"'perhaps' is no answer to {PAID}; answers are: accept, decline.\n"
-    assert len(cases(answering)) == len(KINDS)
-    assert (
-        ask(answering, "review", "--answer", f"{CALL}=d-05", "--answer", f"{PAID}=decline").out == "2 answers kept.\n"
-    )
-    assert [c["kind"] for c in cases(answering)] == ["closing", "spoof"]
+    assert cases(answering) == before
+    assert ask(answering, "review", "--answer", CALL).code == 2
+    ran = ask(answering, "review", "--answer", f"{CALL}=d-05", "--answer", f"{PAID}=decline")
+    assert ran.out == "2 answers kept.\n"
+    assert {c["key"] for c in cases(answering)}.isdisjoint({CALL, PAID})
     again = ask(answering, "review", "--answer", f"{PAID}=accept")
     assert (again.code, again.err) == (1, f"Nothing that waits for an answer is called '{PAID}'.\n")
 
@@ -107,7 +113,6 @@ def test_when_nothing_waits_review_says_so(tmp_path: Path) -> None:
 
 
 def test_what_a_sender_wrote_cannot_steer_the_terminal_of_whoever_answers(answering: Path) -> None:
-    shutil.rmtree(answering / "mail" / "ellen" / "Maildir" / "tmp", ignore_errors=True)
     text = (COMPANY / "crm.json").read_text(encoding="utf-8")
     (answering / "crm.json").write_text(text.replace("Larkmoor Hotels", "Lark\\u001b[2J\\u202emoor"), encoding="utf-8")
     assert ask(answering, "import", "crm.json").code == 0
@@ -116,19 +121,35 @@ def test_what_a_sender_wrote_cannot_steer_the_terminal_of_whoever_answers(answer
     assert not re.search("[\x1b\u202e]", told)
 
 
+def test_beside_a_running_dealscribe_an_answer_is_kept_and_the_running_one_does_the_rest(answering: Path) -> None:
+    store = Store(f"sqlite:///{answering / 'nordvale.db'}")
+    with store.transaction() as tx:
+        token = sources.take_lease(tx, datetime.now(UTC))
+    assert token is not None
+    ran = dealscribe(answering, "review", "--answer", f"{CALL}=d-04")
+    assert (ran.code, ran.out) == (0, "1 answers kept.\n")
+    assert ran.err == "A running dealscribe has been told; it writes what follows.\n"
+    assert CALL not in {c["key"] for c in cases(answering)}
+    assert dealscribe(answering, "replay").code == 5
+    with store.transaction() as tx:
+        sources.give_back(tx, token)
+    store.close()
+    assert ask(answering, "sync", "--quiet").code == 0
+    assert exported(answering, CALL)["deal_ids"] == ["d-04"]
+
+
 # -- undo -------------------------------------------------------------------------------------------------------------
 
 
 def test_undo_takes_back_what_explain_and_export_name_and_redo_brings_it_back(answering: Path) -> None:
-    move = next(
-        r for r in ask(answering, "export").rows if r["kind"] == "stage" and r["state"] == "written" and r["key"]
-    )
+    moves = [r for r in ask(answering, "export").rows if r["kind"] == "stage" and r["by"] == "agent"]
+    move = next(r for r in moves if r["state"] == "written")
     key = move["key"]
     ran = ask(answering, "undo", key)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == f"{key} is taken back, with what followed from it; it is not made again.\n"
     assert exported(answering, key)["state"] == "undone"
-    assert "withdrawn" in ask(answering, "explain", key).out
+    assert "written to the CRM: a move taken back" in ask(answering, "explain", key).out
     again = ask(answering, "undo", key)
     assert again.code == 1
     assert again.err.startswith(f"{key} has been taken back before; `dealscribe undo --redo {key}`")
@@ -159,7 +180,7 @@ def test_a_dry_replay_tells_what_another_configuration_would_say_and_changes_not
     before = ask(answering, "export").out
     ran = ask(answering, "replay", "--dry-run", "--quiet")
     assert re.match(r"What would be said otherwise: \d+\.\n  move stage:d-\d\d:", ran.out)
-    assert "written -> d-01: contact, " in ran.out or "written -> " in ran.out
+    assert re.search(r"d-\d\d: \w+, 2026-\d\d-\d\d, written -> ", ran.out)
     assert ask(answering, "export").out == before
     (told,) = ask(answering, "replay", "--dry-run", "--quiet", "--json").rows
     assert {d["kind"] for d in told} >= {"move"}
@@ -197,10 +218,13 @@ def test_explain_knows_a_move_an_objection_a_contact_and_a_company(company: Path
 
 
 def test_report_trust_counts_what_people_made_of_our_moves(answering: Path) -> None:
-    ask(answering, "review", "--answer", f"{PAID}=decline", "--answer", "stage:d-09:won:1=accept")
+    written = next(
+        r for r in ask(answering, "export").rows if r["kind"] == "stage" and r["state"] == "written" and r["key"]
+    )
+    ask(answering, "review", "--answer", f"{PAID}=decline")
+    ask(answering, "undo", written["key"])
     (rows,) = ask(answering, "report", "trust", "--json").rows
-    won = {r["pipeline"]: r for r in rows if r["stage"] == "won"}
-    assert (won["New business"]["accepted"], won["New business"]["declined"]) == (0, 1)
-    assert (won["Service plans"]["accepted"], won["Service plans"]["declined"]) == (1, 0)
-    text = ask(answering, "report", "trust").out
-    assert re.search(r"payment -> won +1 +0%", text)
+    (won,) = [r for r in rows if (r["pipeline"], r["stage"]) == ("New business", "won")]
+    assert (won["accepted"], won["declined"], won["waiting"]) == (0, 1, 0)
+    assert sum(r["undone"] for r in rows) == 1
+    assert re.search(r"payment -> won +1 +0%", ask(answering, "report", "trust").out)
