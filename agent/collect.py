@@ -23,7 +23,7 @@ from connectors.base import Batch, Item, Source
 
 FIRST_PAUSE = timedelta(seconds=30)  # before a source that failed is tried again
 LONGEST_PAUSE = timedelta(minutes=30)
-STORED_TOGETHER = 150  # items at least, when there are as many
+STORED_TOGETHER = 400  # items at least, when there are as many
 
 
 def collect(flow: Flow, config: SourceConfig) -> int:

@@ -9,6 +9,8 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import filterfalse
+from operator import itemgetter
 from typing import Any, Literal
 
 from agent.model import NotBusiness
@@ -34,6 +36,7 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _STARTS = re.compile(r"\b[^\W\d_]{1,6}")
 _TOKEN = re.compile(r"[\w-]+")
+_FIRST_SIX = itemgetter(slice(6))
 _AUTO_REPLY_HEADERS = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply", "x-vacation")
 _CAMPAIGN_HEADERS = ("x-campaign", "x-campaign-id", "x-campaignid", "x-mc-user", "x-mailer-lid", "x-csa-complaints")
 _LONG_ABSENCE = 90  # words: who tells more than that while away is no machine
@@ -111,8 +114,8 @@ def _see(signals: Mapping[str, str], subject: str, text: str, sender: str) -> Se
 
 def _starts(pieces: set[str]) -> frozenset[str]:
     """How the words begin; most stand between blanks, so that only the others must be looked for among signs."""
-    plain = {piece[:6] for piece in pieces if piece.isalpha()}
-    return frozenset(plain.union(_STARTS.findall(" ".join([piece for piece in pieces if not piece.isalpha()]))))
+    plain = map(_FIRST_SIX, filter(str.isalpha, pieces))
+    return frozenset(plain).union(_STARTS.findall(" ".join(filterfalse(str.isalpha, pieces))))
 
 
 def automated(signals: Mapping[str, str], subject: str, text: str, sender: str) -> Automated:

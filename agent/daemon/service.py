@@ -8,7 +8,6 @@ stop    SIGTERM, SIGINT: every thread ends after the item in hand, workers are c
 """
 
 import contextlib
-import multiprocessing
 import os
 import queue
 import signal
@@ -36,7 +35,7 @@ from agent.flow import Flow, Progress, open_crm, utc_now
 from agent.store import Store, histories, outbox, sources
 from agent.sync import digest
 from agent.texts import say
-from agent.workers import ProcessPool
+from agent.workers import ProcessPool, kill_workers
 from connectors.secrets import SecretRef
 
 DONE, DEFECT, PERSON, RUNNING = 0, 1, 3, 5  # exit codes, as the command line documents them
@@ -229,9 +228,7 @@ class End:
 
 def end_now(code: int) -> NoReturn:
     """End at once. What was stored is whole, what was not is done again: every step is one transaction."""
-    for child in multiprocessing.active_children():
-        with contextlib.suppress(OSError, ValueError):  # it has just been closed
-            child.kill()
+    kill_workers()
     os._exit(code)
 
 

@@ -27,7 +27,6 @@ _READ = 8_000  # characters of one header
 _RESULTS = 100
 _TOKEN = re.compile(r"""(?P<quoted>"(?:[^"\\]++|\\.?)*+"?)|(?P<sign>[;=()/])|(?P<space>\s++)|(?P<word>[^\s;=()"/]++)""")
 _COMMENT = re.compile(r"\([^()]*+\)")
-_PLAIN_TOKEN = re.compile(r"[=/]|[^\s=/]++")
 _ESCAPED = re.compile(r"\\(.)")
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:\[\]@]{1,64}@([^\s<>\"'(),;:\[\]@]{1,255})")
 
@@ -118,6 +117,8 @@ def _doubt(message: Message) -> str:
     address = message.from_[0]
     if "@" not in address.email:
         return "From holds no address"
+    if address.name.isascii() and "@" not in address.name:
+        return ""
     shown = unicodedata.normalize("NFKC", address.name[:500]).lower()
     if any(found[0].rstrip(".") != address.email for found in _ADDRESS.finditer(shown)):
         return "the name in From shows another address"
@@ -142,7 +143,7 @@ def _parts(value: str) -> list[list[str]]:
     """The header's signs between semicolons, without comments."""
     plain = _COMMENT.sub(" ", value) if "(" in value and '"' not in value else value
     if not any(sign in plain for sign in '()"'):
-        return [_PLAIN_TOKEN.findall(part) for part in plain.split(";")]
+        return [part.split() for part in plain.replace("=", " = ").replace("/", " / ").split(";")]
     parts: list[list[str]] = [[]]
     depth = 0
     for found in _TOKEN.finditer(value):

@@ -103,6 +103,7 @@ class _Gathering:
         self.attachments: list[Attachment] = []
         self.invitations: list[str] = []
         self.problems: dict[str, None] = {}
+        self._read: tuple[Part, _Text] | None = None  # the last text: one of two alternatives is looked at, then taken
 
     def joined(self) -> tuple[str, tuple[Cut, ...]]:
         pieces: list[str] = []
@@ -164,6 +165,11 @@ class _Gathering:
             self.texts.append(text)
 
     def _text_of(self, part: Part) -> _Text:
+        if self._read is None or self._read[0] is not part:
+            self._read = part, self._read_text(part)
+        return self._read[1]
+
+    def _read_text(self, part: Part) -> _Text:
         data = content_of(part)
         if len(data) > _READ:
             self.problems["the text is longer than what is read of it"] = None
