@@ -160,8 +160,12 @@ def take_up(flow: Flow, config: SourceConfig, source: Source, refs: Sequence[str
 
 
 def _wanted_again(flow: Flow, config: SourceConfig) -> list[str]:
+    """Items that were let go and are wanted after all, and series that have to be carried on."""
     with flow.store.reading() as tx:
-        return forget.to_fetch_again(tx, config.name)
+        again = forget.to_fetch_again(tx, config.name)
+        if config.what == "calendar":
+            again += ledger.to_expand(tx, config.name, flow.now() + CALENDAR_AHEAD / 2)
+        return list(dict.fromkeys(again))
 
 
 def _unknown(flow: Flow, config: SourceConfig, items: Sequence[Item]) -> list[Item]:

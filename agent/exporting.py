@@ -60,7 +60,8 @@ def _message(row: Any, settled: Link | None, seen_by: list[str]) -> dict[str, An
 
 def _meeting(row: Any, settled: Link | None, seen_by: list[str]) -> dict[str, Any]:
     meeting = msgspec.json.decode(row.record, type=Meeting) if row.record else None
-    cancelled = row.gone_at is not None or (settled is not None and settled.reason == "cancelled")
+    vanished = row.gone_at is not None and (meeting is None or row.gone_at < meeting.end)
+    cancelled = vanished or (settled is not None and settled.reason == "cancelled")
     return {
         "kind": "meeting",
         "key": row.key,

@@ -5,7 +5,7 @@ Pure, and run in worker processes, so that a hostile letter costs a worker and n
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -17,6 +17,8 @@ from connectors.base import Item
 from connectors.calendars import ical
 from connectors.mail import mime
 from connectors.mail.authentication import judge
+
+NEXT_LOOK = timedelta(days=1_100)  # behind the window: whether a meeting or a series goes on there
 
 Verified = Literal["sent", "authenticated", "unknown", "failed"]
 
@@ -66,6 +68,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     excluded: str = ""  # the rule; then nothing else is known
     entries: tuple[Entry, ...] = ()
     problems: tuple[str, ...] = ()
+    expanded_until: datetime | None = None  # a meeting or a series that goes on behind this moment
 
 
 def prepare_letters(items: Sequence[Item], house: House) -> list[Prepared]:
@@ -122,6 +125,7 @@ def prepare_event(item: Item, house: House, window: tuple[datetime, datetime], t
     if item.excluded:
         return _excluded(item, item.excluded)
     parsed = ical.parse(item.raw, window, tz)
+    goes_on = _goes_on(item, parsed, window[1], tz)
     if house.private_events and any(meeting.private for meeting in parsed.meetings):
         return _excluded(item, "private")
     addresses = {email for meeting in parsed.meetings for _, email in _attendance(meeting, owner)}
@@ -134,7 +138,14 @@ def prepare_event(item: Item, house: House, window: tuple[datetime, datetime], t
         digest=hashlib.sha256(item.raw).hexdigest(),
         entries=tuple(_meeting_entry(meeting, house, owner) for meeting in parsed.meetings),
         problems=parsed.problems,
+        expanded_until=window[1] if goes_on else None,
     )
+
+
+def _goes_on(item: Item, parsed: ical.Parsed, end: datetime, tz: str) -> bool:
+    """Does a calendar object hold more behind the window, to be looked at when its time comes nearer?"""
+    repeats = parsed.meetings and all(meeting.recurrence_id is None for meeting in parsed.meetings)
+    return not repeats and bool(ical.parse(item.raw, (end, end + NEXT_LOOK), tz).meetings)
 
 
 def letter_of(record: Message | Meeting, direction: Direction) -> Letter:

@@ -25,7 +25,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     claims_client: bool  # its From is an address of this client
     new_text: str
     reading: Reading = NO_READING
-    gone: bool = False  # a meeting that its calendar no longer holds
+    gone: bool = False  # a meeting that its calendar dropped before it was over
 
     @property
     def at(self) -> datetime:

@@ -336,8 +336,13 @@ def _seen(
         claims_client=any(client in people.clients_of(email) for email in claimed),
         new_text=new_text(record.text, read.cuts) if isinstance(record, Message) else record.description,
         reading=read,
-        gone=row.gone_at is not None,
+        gone=_vanished(row, record),
     )
+
+
+def _vanished(row: Any, record: Message | Meeting) -> bool:
+    """Did a calendar drop a meeting before it was over? What is cleared away afterwards has taken place."""
+    return row.gone_at is not None and isinstance(record, Meeting) and bool(row.gone_at < record.end)
 
 
 def save(tx: Connection, said: History) -> None:

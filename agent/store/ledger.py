@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from agent.intake import Prepared
+from agent.store import sources
 from agent.store.activities import ActivityBatch, Fresh
 from agent.store.forget import forget_words
 from agent.store.rows import chunks, insert_rows, next_id
@@ -74,7 +75,7 @@ def store(tx: Connection, source: str, prepared: Sequence[Prepared], now: dateti
         problems = next(p.problems for i, p, _ in pairs if i == ledger_id)
         told = "; ".join((warning, *problems))[:1_000]
         tx.execute(update(ledger).where(ledger.c.id == ledger_id).values(reason=told))
-    changed = batch.changed | _vanished_instances(tx, rows, prepared, now)
+    changed = batch.changed | _vanished_instances(tx, rows, prepared, _last_look(tx, source, now))
     return Stored(frozenset(changed), tuple(batch.fresh()), frozenset(batch.threads()), frozenset(forgotten))
 
 
@@ -94,7 +95,12 @@ def mark_gone(tx: Connection, source: str, refs: Iterable[str], now: datetime) -
     rows = [k.id for k in known(tx, source, refs).values()]
     for part in chunks(rows):
         tx.execute(update(ledger).where(ledger.c.id.in_(part), ledger.c.gone_at.is_(None)).values(gone_at=now))
-    return _mark_unseen_meetings(tx, rows, now)
+    return _mark_unseen_meetings(tx, rows, _last_look(tx, source, now))
+
+
+def _last_look(tx: Connection, source: str, now: datetime) -> datetime:
+    """When a source was last seen whole: what is missing now stood there then."""
+    return sources.state(tx, source).last_success or now
 
 
 def _ledger_rows(tx: Connection, source: str, prepared: Sequence[Prepared], now: datetime) -> dict[str, int]:
@@ -124,6 +130,7 @@ def _ledger_values(source: str, p: Prepared, now: datetime) -> dict[str, Any]:
         "reason": p.excluded or "; ".join(p.problems)[:1_000],
         "sent": p.sent,
         "seen_at": None if p.excluded else now,
+        "expanded_until": p.expanded_until,
     }
 
 
@@ -161,7 +168,7 @@ def _delete_activities(tx: Connection, ids: Sequence[int]) -> None:
 
 
 def _vanished_instances(
-    tx: Connection, rows: Mapping[str, int], prepared: Sequence[Prepared], now: datetime
+    tx: Connection, rows: Mapping[str, int], prepared: Sequence[Prepared], stood: datetime
 ) -> set[int]:
     """Instances that a calendar object held before and holds no longer (an EXDATE, a shortened series)."""
     gone: set[int] = set()
@@ -173,20 +180,20 @@ def _vanished_instances(
         lost = [row.id for row in tx.execute(query) if row.key not in keys]
         for part in chunks(lost):
             tx.execute(delete(sighting).where(sighting.c.ledger_id == rows[p.ref], sighting.c.activity_id.in_(part)))
-        gone |= _mark_without_sighting(tx, lost, now)
+        gone |= _mark_without_sighting(tx, lost, stood)
     return gone
 
 
-def _mark_unseen_meetings(tx: Connection, ledger_ids: Sequence[int], now: datetime) -> set[int]:
+def _mark_unseen_meetings(tx: Connection, ledger_ids: Sequence[int], stood: datetime) -> set[int]:
     """Meetings all of whose calendar objects are gone."""
     candidates: set[int] = set()
     for part in chunks(ledger_ids):
         query = select(activity.c.id).join(sighting).where(sighting.c.ledger_id.in_(part), activity.c.kind == "meeting")
         candidates |= set(tx.scalars(query))
-    return _mark_without_sighting(tx, sorted(candidates), now)
+    return _mark_without_sighting(tx, sorted(candidates), stood)
 
 
-def _mark_without_sighting(tx: Connection, activity_ids: Sequence[int], now: datetime) -> set[int]:
+def _mark_without_sighting(tx: Connection, activity_ids: Sequence[int], stood: datetime) -> set[int]:
     gone: set[int] = set()
     for part in chunks(activity_ids):
         query = (
@@ -195,9 +202,17 @@ def _mark_without_sighting(tx: Connection, activity_ids: Sequence[int], now: dat
             .where(sighting.c.activity_id.in_(part), ledger.c.gone_at.is_(None))
         )
         lost = set(part) - set(tx.scalars(query))
-        tx.execute(update(activity).where(activity.c.id.in_(lost), activity.c.gone_at.is_(None)).values(gone_at=now))
+        tx.execute(update(activity).where(activity.c.id.in_(lost), activity.c.gone_at.is_(None)).values(gone_at=stood))
         gone |= lost
     return gone
+
+
+def to_expand(tx: Connection, source: str, nearer_than: datetime) -> list[str]:
+    """The calendar objects of a source that go on behind what was looked at, now that it comes nearer."""
+    query = select(ledger.c.ref).where(
+        ledger.c.source == source, ledger.c.gone_at.is_(None), ledger.c.expanded_until < nearer_than
+    )
+    return list(tx.scalars(query.order_by(ledger.c.ref)))
 
 
 def count_present(tx: Connection, source: str) -> int:

@@ -63,6 +63,7 @@ ledger = Table(
     Column("reason", Text, nullable=False),  # the rule or the error
     Column("sent", Boolean, nullable=False),
     Column("seen_at", Instant),  # NULL for an excluded item
+    Column("expanded_until", Instant),  # a calendar object whose instances after this have not been looked at
     Column("gone_at", Instant),  # when the source no longer had it
     UniqueConstraint("source", "ref"),
     Index(None, "outcome"),
@@ -119,7 +120,7 @@ activity = Table(
     Column("thread", Integer, nullable=False, index=True),
     Column("content", String(64), nullable=False),  # names the content that is read; "" when there is none
     Column("rank", String(100), nullable=False),  # which of several copies gives the record: the lowest
-    Column("gone_at", Instant),  # meetings: no longer in their calendar object
+    Column("gone_at", Instant),  # meetings: when one was last seen in its calendar, which has it no more
     Column(
         "record", Text
     ),  # Message or Meeting as JSON; NULL when skipped. Last, since what is behind it is read slowly

@@ -160,6 +160,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("sent", sa.Boolean(), nullable=False),
         sa.Column("seen_at", sa.DateTime(), nullable=True),
+        sa.Column("expanded_until", sa.DateTime(), nullable=True),
         sa.Column("gone_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger")),
         sa.UniqueConstraint("source", "ref", name=op.f("uq_ledger_source_ref")),
