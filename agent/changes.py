@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from agent.known import Seen
-from agent.model import Change, History, Link, Message, ObjectionLife, StageMove
+from agent.model import Change, ChangeKind, History, Link, Message, NewRecord, ObjectionLife, RecordKind, StageMove
 
 EXCERPT = 500  # characters of a letter's new text that the CRM's activity shows
 
@@ -54,6 +54,8 @@ def difference(
     if "objections" in may_write:
         for objection in (o for o in said.objections if not o.why):  # a proposed one waits for a person
             changes += [c for c in _of_objection(objection, logged) if c.key not in known]
+    if "records" in may_write:
+        changes += _of_records(said.records, known)
     return changes
 
 
@@ -109,7 +111,10 @@ def _of_link(activity: str, link: Link | None, seen: Seen | None, sent: Sequence
 def _is_outdated(shown: Mapping[str, Any], link: Link, seen: Seen) -> bool:
     """A meeting was moved or renamed, a better copy of a letter came, or one more is known of who took part."""
     at, subject = _when_and_what(seen)
-    came_to_know = set(link.contact_ids) - set(shown["contact_ids"]) or (link.company_id and not shown["company_id"])
+    came_to_know = set(link.contact_ids) - set(shown["contact_ids"]) or link.company_id not in (
+        shown["company_id"],
+        None,
+    )
     return bool((shown["at"], shown["subject"]) != (at, subject) or came_to_know)
 
 
@@ -231,3 +236,25 @@ def _of_objection(o: ObjectionLife, logged: Collection[str]) -> list[Change]:
         end: dict[str, object] = {"objection": o.key, "at": o.closed.isoformat(), "why": o.closed_by}
         changes.append(Change(key=f"{o.key}:closed", kind="close_objection", subject=o.key, needs=(o.key,), body=end))
     return changes
+
+
+CREATES: Mapping[RecordKind, ChangeKind] = {
+    "company": "create_company",
+    "contact": "create_contact",
+    "deal": "create_deal",
+}
+
+
+def _of_records(records: Sequence[NewRecord], known: Collection[str]) -> list[Change]:
+    """A record waits for those to which it refers: the company, before its people."""
+    return [
+        Change(
+            key=new.key,
+            kind=CREATES[new.kind],
+            subject=new.key,
+            needs=new.needs,
+            body={**new.body, "evidence": new.evidence, "quote": new.quote},
+        )
+        for new in records
+        if new.state == "written" and new.key not in known
+    ]

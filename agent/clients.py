@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 
 from agent.model import Company, Contact, Deal
@@ -84,7 +84,8 @@ class Directory:
         for contact in self.contacts.values():
             for email in contact.emails:
                 self._by_email[email.lower()].append(contact.id)
-                if contact.company_id and domain_of(email.lower()) not in free:
+                # whoever joined a thread need not work for the company: only people's word gives it a domain
+                if contact.created_by != "agent" and contact.company_id and domain_of(email.lower()) not in free:
                     of_domain[domain_of(email.lower())].add(contact.company_id)
         for company in self.companies.values():
             for domain in company.domains:
@@ -197,6 +198,29 @@ class Directory:
     def with_several_deals(self) -> set[str]:
         """The clients among whose deals a letter's is chosen."""
         return {c for c, nodes in self._members.items() if sum(node.startswith("deal:") for node in nodes) > 1}
+
+    def unknown(self, client: str, emails: Iterable[str]) -> dict[str, str | None]:
+        """Those of a client's addresses that belong to no contact -> the company whose domain they bear, if one does.
+
+        An address that bears another client's domain is that client's, and is left out.
+        """
+        found: dict[str, str | None] = {}
+        for email in emails:
+            who = self.identify(email)
+            if who.contact_ids or (who.company_ids and client not in self.clients_of(email)):
+                continue
+            found[email] = who.company_ids[0] if len(who.company_ids) == 1 else None
+        return found
+
+    @cached_property
+    def nameless(self) -> dict[str, str]:
+        """Name -> id of the companies that are known by no domain; a name that two bear tells nothing."""
+        told = {i for ids in self._by_domain.values() for i in ids}
+        found: dict[str, list[str]] = defaultdict(list)
+        for company in self.companies.values():
+            if company.id not in told:
+                found[name_words(company.name)].append(company.id)
+        return {name: ids[0] for name, ids in found.items() if name and len(ids) == 1}
 
     def members(self, client: str) -> tuple[list[Company], list[Contact], list[Deal]]:
         """The companies, contacts and deals that are folded together under this client."""

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from agent.errors import NeedsHuman, OutcomeUnknown, Rejected, Retry
 from agent.flow import Flow, Progress
-from agent.store import outbox
+from agent.store import crm, histories, mirror, outbox
 from agent.store.outbox import Waiting
 
 BATCH = 200
@@ -24,12 +24,17 @@ def deliver(flow: Flow) -> int:
     written = 0
     while not flow.stopping():
         with flow.store.reading() as tx:
-            batch = outbox.ready(tx, flow.now(), BATCH)
+            batch = outbox.ready(tx, flow.now(), BATCH, creations=_room(flow, tx))
         if not batch:
             break
         written += _together(flow, batch) if flow.crm.transactional else _one_by_one(flow, batch)
         flow.tell(Progress("deliver", done=written))
     return written
+
+
+def _room(flow: Flow, tx: Connection) -> int:
+    """How many records may be made now: what is above the cap waits for its hour."""
+    return flow.config.crm.records_per_hour - outbox.created_since(tx, flow.now() - outbox.AN_HOUR)
 
 
 def _together(flow: Flow, batch: Sequence[Waiting]) -> int:
@@ -39,12 +44,15 @@ def _together(flow: Flow, batch: Sequence[Waiting]) -> int:
     """
     written: dict[str, str] = {}
     with flow.store.transaction() as tx:
+        before = flow.people(tx)
         for waiting in batch:
             try:
                 written[waiting.change.key] = flow.crm.write(waiting.change, waiting.remote)
             except Rejected as error:
                 outbox.rejected(tx, waiting.change.key, str(error))
         outbox.written(tx, written, flow.now())
+        if any(waiting.change.kind in outbox.CREATIONS for waiting in batch):
+            histories.regroup(tx, before, mirror.directory(tx), flow.house(tx))
     return len(written)
 
 
@@ -75,9 +83,18 @@ def _one_by_one(flow: Flow, batch: Sequence[Waiting]) -> int:
         else:
             with flow.store.transaction() as tx:
                 outbox.written(tx, {key: remote_id}, flow.now())
+                if waiting.change.kind in outbox.CREATIONS:
+                    _make_known(flow, tx, waiting, remote_id)
             written += 1
             flow.tell(Progress("deliver", done=written))
     return written
+
+
+def _make_known(flow: Flow, tx: Connection, waiting: Waiting, remote_id: str) -> None:
+    """Whose letters are they now? The next pull will tell the same of the record."""
+    before = flow.people(tx)
+    crm.put_created(tx, waiting.change, remote_id, waiting.remote)
+    histories.regroup(tx, before, mirror.directory(tx), flow.house(tx))
 
 
 def _put_off(tx: Connection, waiting: Waiting, error: Retry, now: datetime) -> None:

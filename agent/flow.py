@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, ClassVar
 
+import msgspec
 from sqlalchemy import Connection
 
 import connectors
@@ -54,7 +55,10 @@ class Flow:
 
     @cached_property
     def pipelines(self) -> Mapping[str, Pipeline]:
-        return {p.name: p for p in self.config.pipelines}
+        """Nobody is asked about a deal that could not be written."""
+        may = self.config.crm.write & self.crm.capabilities()
+        off: dict[str, Any] = {} if "records" in may else {"create_deals": "off"}
+        return {p.name: msgspec.structs.replace(p, **off) for p in self.config.pipelines}
 
     def people(self, tx: Connection) -> Directory:
         """Everybody in the CRM; loaded again only when the mirror has changed."""
@@ -70,6 +74,11 @@ class Flow:
         """Source -> rep id; an owner that the CRM does not list stands for himself."""
         by_email = {r.email: r.id for r in mirror.reps(tx)}
         return {s.name: by_email.get(s.owner, s.owner) for s in self.config.sources}
+
+    def reps(self, tx: Connection) -> dict[str, str]:
+        """The reps' addresses -> their ids; an owner that the CRM does not list stands for himself."""
+        owners = {s.owner: s.owner for s in self.config.sources if "@" in s.owner}
+        return owners | {r.email: r.id for r in mirror.reps(tx)}
 
     def zone_of(self, tx: Connection, source: SourceConfig) -> str:
         """The time zone of a source's owner: floating and all-day events are his."""
@@ -113,9 +122,9 @@ def open_crm(config: Config, store: Store) -> Crm:
         return made
     kinds = {(p.name, s.name): s.kind for p in config.pipelines for s in p.stages}
 
-    def apply(change: Change, _remote: Mapping[str, str]) -> str:
+    def apply(change: Change, remote: Mapping[str, str]) -> str:
         with store.transaction() as tx:
-            return crm.apply(tx, change, kinds)
+            return crm.apply(tx, change, kinds, remote)
 
     def find(key: str) -> str | None:
         with store.reading() as tx:

@@ -34,6 +34,8 @@ from agent.model import (
     StageEvent,
     StageMove,
 )
+from agent.new_deals import new_deals
+from agent.newcomers import newcomers
 from agent.objections import ObjectionBook
 from agent.proof import (
     UNVERIFIED,
@@ -66,7 +68,14 @@ def fold(client: Client, seen: Iterable[Seen], answers: Sequence[Answer], now: d
         doubted |= folding.contradicted
         before, folding = folding, _Folding(client, verdicts, now, folding, doubted).go_through(timeline)
         times = MORE_TIMES if folding.heard == before.heard else times + 1
-    return folding.result()
+    letters = [event for _, _, _, event in timeline if isinstance(event, Seen)]
+    return _with_new_records(folding.result(), client, letters, answers)
+
+
+def _with_new_records(said: History, client: Client, letters: Sequence[Seen], answers: Sequence[Answer]) -> History:
+    """Who is new in these letters, and which deal they ask for that nobody has opened."""
+    people = newcomers(client, letters, {link.activity: link for link in said.links})
+    return replace(said, records=(*people, *new_deals(client, letters, said, people, answers)))
 
 
 _Event = tuple[datetime, int, str, Seen | StageEvent]

@@ -46,6 +46,7 @@ class ContactRow(msgspec.Struct, kw_only=True):
     emails: list[str] = []
     company_id: str | None = None
     title: str | None = None
+    phone: str | None = None
 
 
 class HistoryRow(msgspec.Struct, kw_only=True):
@@ -237,7 +238,14 @@ def _put_company(tx: Connection, row: CompanyRow, before: Mapping[str, Any] | No
 
 
 def _put_contact(tx: Connection, row: ContactRow, before: Mapping[str, Any] | None) -> None:
-    new = Contact(id=row.id, name=row.name, emails=tuple(row.emails), company_id=row.company_id, title=row.title or "")
+    new = Contact(
+        id=row.id,
+        name=row.name,
+        emails=tuple(row.emails),
+        company_id=row.company_id,
+        title=row.title or "",
+        phone=row.phone or "",
+    )
     standing = next((c for c in mirror.contacts(tx, row.id)), None)
     mirror.put_contacts(tx, [_only_changed(standing, new, before, msgspec.to_builtins(row))])
 

@@ -19,6 +19,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     verified: str  # sent, authenticated, unknown, failed
     thread: int
     owners: frozenset[str]  # rep ids whose mailbox or calendar holds it
+    sources: frozenset[str] = frozenset()  # names of those mailboxes and calendars
     outside: frozenset[str]  # addresses of the participants that are not ours
     contact_ids: frozenset[str]  # of those that the CRM knows
     company_ids: frozenset[str]  # of those, by contact or by domain
@@ -43,6 +44,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str = ""  # of a move: key of the activity
     milestone: str = ""  # of a move
     before: str = ""  # of a move: the stage that the deal would leave, or left
+    pipeline: str = ""  # of a new deal, where it was not clear
+
+
+class Unknown(msgspec.Struct, frozen=True, kw_only=True):
+    """An address of this client's letters that belongs to no contact, and to no other client's domain."""
+
+    company_id: str | None = None  # whose domain it bears
+    elsewhere: datetime | None = None  # the first time that it took part in another client's letters
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,3 +64,6 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     pipelines: Mapping[str, Pipeline] = {}
     own: frozenset[str] = frozenset()  # addresses of the reps
     products: frozenset[str] = frozenset()  # see `Directory.products`
+    reps: Mapping[str, str] = {}  # their addresses -> rep ids
+    unknown: Mapping[str, Unknown] = {}  # by address
+    nameless: Mapping[str, str] = {}  # name -> id of the companies that no domain tells

@@ -4,7 +4,7 @@ Times are aware datetimes. Addresses are lower-cased. Texts are already decoded 
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -245,6 +245,7 @@ class Contact(Record, frozen=True, kw_only=True, omit_defaults=True):
     emails: tuple[str, ...] = ()
     company_id: str | None = None
     title: str = ""
+    phone: str = ""  # E.164
     created_by: str = "import"
 
 
@@ -354,6 +355,25 @@ class ObjectionLife(Record, frozen=True, kw_only=True, omit_defaults=True):
     why: str = ""  # why it is only proposed; "" when it may stand in the CRM
 
 
+RecordKind = Literal["company", "contact", "deal"]
+
+
+class NewRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody, or some business, that the CRM does not know yet and the letters show."""
+
+    key: str  # its id, until the CRM gives it one
+    kind: RecordKind
+    state: ChangeState
+    name: str
+    date: datetime  # of the letter that settled it
+    evidence: str  # key of the activity
+    quote: str  # its signature; of a deal, the request
+    body: dict[str, Any]  # what is to be created: a Company, Contact or Deal
+    needs: tuple[str, ...] = ()  # keys of the new records to which it refers
+    why: str = ""  # why it is only proposed
+    choices: tuple[str, ...] = ()  # of a deal: the pipelines between which a person has to choose
+
+
 class History(Record, frozen=True, kw_only=True, omit_defaults=True):
     """All that we say of one client; the result of the fold."""
 
@@ -362,6 +382,7 @@ class History(Record, frozen=True, kw_only=True, omit_defaults=True):
     moves: tuple[StageMove, ...] = ()
     objections: tuple[ObjectionLife, ...] = ()
     judged: tuple[Judged, ...] = ()
+    records: tuple[NewRecord, ...] = ()
     due: datetime | None = None  # when time alone changes the answer
 
 

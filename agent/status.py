@@ -55,6 +55,7 @@ def look(tx: Connection, config: Config, now: datetime) -> Status:
     if refused := counts.get("rejected", 0):
         problems.append(say("status.rejected", count=refused))
         problems += [_refused(one) for one in outbox.refused(tx, MOST)]
+    problems += _creations(tx, config, now)
     return Status(
         green=not problems,
         problems=tuple(problems),
@@ -67,6 +68,14 @@ def look(tx: Connection, config: Config, now: datetime) -> Status:
             "rejected": refused,
         },
     )
+
+
+def _creations(tx: Connection, config: Config, now: datetime) -> list[str]:
+    """So many new records that the cap holds them back: perhaps something has gone wrong."""
+    cap, waiting = config.crm.records_per_hour, outbox.creations_waiting(tx)
+    if not waiting or outbox.created_since(tx, now - outbox.AN_HOUR) < cap:
+        return []
+    return [say("status.too_many_records", count=waiting, cap=cap)]
 
 
 def _refused(one: outbox.Refused) -> str:

@@ -24,7 +24,7 @@ from agent.errors import CursorExpired
 from agent.flow import Flow, Progress
 from agent.history import fold
 from agent.intake import House
-from agent.known import Client
+from agent.known import Client, Seen
 from agent.model import History, Link, Message, Reading
 from agent.store import answers, forget, histories, mirror, outbox, sources
 from agent.takeback import withdrawals
@@ -66,8 +66,16 @@ def sync(flow: Flow, wanted: Sequence[SourceConfig]) -> Done:
 
 
 def understand(flow: Flow, *, fresh_only: bool = False) -> int:
-    """Read, fold and deliver what waits; returns how many changes were written."""
-    return digest(flow, fresh_only=fresh_only).written + deliver(flow)
+    """Read, fold and deliver what waits; returns how many changes were written.
+
+    Whoever was created by it has letters that were nobody's before: these are folded and delivered too.
+    """
+    written = 0
+    while True:
+        folded = digest(flow, fresh_only=fresh_only)
+        written += folded.written + (count := deliver(flow))
+        if not (folded.folded and count):
+            return written
 
 
 def digest(flow: Flow, *, fresh_only: bool = False, patience: float = math.inf) -> Digested:
@@ -146,8 +154,8 @@ def fold_some(flow: Flow, *, fresh_only: bool = False) -> int:
 
 def fold_client(flow: Flow, tx: Connection, client: str, house: House, owners: dict[str, str]) -> None:
     """Gather, decide, apply: one client's history and the changes that follow from it."""
-    facts = _facts(flow, tx, client, house)
     seen = histories.gather(tx, client, flow.people(tx), house, version(), owners)
+    facts = _facts(flow, tx, client, house, seen)
     given = answers.of(tx, [one.key for one in seen], [d.id for d in facts.deals])
     said = fold(facts, seen, given, flow.now())
     earlier = [fold(facts, seen, some, flow.now()) for some in before_answering(given)]
@@ -155,16 +163,18 @@ def fold_client(flow: Flow, tx: Connection, client: str, house: House, owners: d
     histories.save(tx, said)
     links = _all_links(tx, said, [s.body["activity"] for s in before if s.kind == "log_activity"])
     objections = {o.key for history in (said, *earlier) for o in history.objections}
-    sent = outbox.of_subjects(tx, {*links, *(f"deal:{d.id}" for d in facts.deals), *objections})
+    new = {r.key: r.state for r in said.records}
+    sent = outbox.of_subjects(tx, {*links, *(f"deal:{d.id}" for d in facts.deals), *objections, *new})
     may_write = flow.config.crm.write & flow.crm.capabilities()
     back = withdrawals(said, earlier, Verdicts.of(given), sent, facts, may_write)
+    outbox.keep_creations(tx, client, [key for key, state in new.items() if state == "written"])
     outbox.add(tx, client, [*back, *difference(said, links, seen, sent, may_write)])
     messages = {one.key for one in seen if isinstance(one.record, Message)}
     forget.let_go(tx, {k: one.reason for k, one in links.items() if one and _is_let_go(one, messages)}, house.hash_key)
     histories.forget_stranger(tx, client)
 
 
-def _facts(flow: Flow, tx: Connection, client: str, house: House) -> Client:
+def _facts(flow: Flow, tx: Connection, client: str, house: House, seen: Sequence[Seen]) -> Client:
     people = flow.people(tx)
     companies, contacts, deals = people.members(client)
     return Client(
@@ -175,6 +185,9 @@ def _facts(flow: Flow, tx: Connection, client: str, house: House) -> Client:
         pipelines=flow.pipelines,
         own=house.addresses,
         products=people.products,
+        reps=flow.reps(tx),
+        unknown=histories.unknown_people(tx, client, seen, people),
+        nameless=people.nameless,
     )
 
 

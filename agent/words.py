@@ -27,9 +27,14 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower().replace("ё", "е"))[:MAX_WORDS]
 
 
+def without_marks(subject: str) -> str:
+    """A subject without the marks of replies and forwards."""
+    return _REPLY_MARK.sub("", subject[:1_000])
+
+
 def topic(subject: str) -> str:
-    """A subject without the marks of replies and forwards, for comparing."""
-    return " ".join(words(_REPLY_MARK.sub("", subject[:1_000])))
+    """A subject as its words, for comparing."""
+    return " ".join(words(without_marks(subject)))
 
 
 def answered_topic(subject: str) -> str:

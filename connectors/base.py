@@ -20,7 +20,7 @@ A source promises:
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
@@ -128,7 +128,8 @@ class Crm(Protocol):
                      deal_ids, excerpt, reasons. When it needs an earlier log_activity, it takes that record's place.
     unlink           activity, deal_ids (those that stay), stays (False: it leaves the CRM's history altogether);
                      needs its log_activity.
-    create_company, create_contact, create_deal    the record of this name (agent.model); its id is the change's key.
+    create_company, create_contact, create_deal    the record of this name (agent.model), with evidence (the activity's
+                     key) and quote; its id is the change's key.
     move_stage       deal_id, stage, at, milestone, quote, evidence (the activity's key), by. One that is older than
                      what the deal went through since is noted, and the deal stays where it is.
     withdraw_stage   deal_id, move (the key of the change that is taken back), from (its stage), stage (where the deal
@@ -160,3 +161,15 @@ class Crm(Protocol):
 
     def find(self, key: str) -> str | None:
         """The CRM's id of the change with this key, if it was applied; for an unknown outcome and for the proof."""
+
+
+def translated(body: Mapping[str, Any], remote: Mapping[str, str]) -> dict[str, Any]:
+    """A change's body with the CRM's own ids in place of the keys of the changes that made those records."""
+    news: dict[str, Any] = {}
+    for name in ("company_id", "deal_id"):
+        if body.get(name) in remote:
+            news[name] = remote[body[name]]
+    for name in ("contact_ids", "deal_ids"):
+        if name in body:
+            news[name] = [remote.get(each, each) for each in body[name]]
+    return {**body, **news}

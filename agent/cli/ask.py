@@ -104,7 +104,8 @@ def _print_explanation(one: explaining.Explanation, names: Mapping[str, str]) ->
         tell(say("explain.proposed", deal=deal, stage=m.stage, why=m.why), indent=2)
     for change in one.changes:
         body = change["body"]
-        values = {"deal": body.get("deal_id", ""), "stage": body.get("stage", "")}
+        values = {name: one_line(str(body.get(name, ""))) for name in ("stage", "name")}
+        values["deal"] = body.get("deal_id", "")
         what = say(f"change.{change['kind']}", **values)
         tell(say("explain.written", what=what, state=word("state", change["state"]), key=change["key"]), indent=2)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from agent import reconcile as proving
 from agent import reports
@@ -37,7 +37,7 @@ from agent.daemon.asking import ask_daemon
 from agent.deliver import CrmUnreachable
 from agent.flow import Flow, Progress, never_written, utc_now
 from agent.model import StageMove
-from agent.store import Store, outbox, sources
+from agent.store import Store, outbox, records, sources
 from agent.store.copies import throwaway_copy
 from agent.store.tables import outbox as outbox_table
 from agent.sync import Done
@@ -115,7 +115,7 @@ def _in_words(change: Mapping[str, Any]) -> str:
     """When, what, on which deals, and the words that it is about."""
     body = change["body"]
     deals = ", ".join(body.get("deal_ids") or filter(None, [body.get("deal_id")]))
-    what = say(f"change.{change['kind']}", deal=deals, stage=body.get("stage", ""))
+    what = say(f"change.{change['kind']}", deal=deals, stage=body.get("stage", ""), name=one_line(body.get("name", "")))
     where = f" [{deals}]" if change["kind"] == "log_activity" and deals else ""
     about = next((str(body[name]) for name in ("subject", "quote", "why", "name") if body.get(name)), "")
     return f"{str(body.get('at', ''))[:10]} {what}{where}: {one_line(about)}".strip()
@@ -209,10 +209,10 @@ def _dry_run(config: Config, store: Store, wanted: list[SourceConfig], watch: Wa
             code, problems = _failures(sources.states(tx), wanted)
             query = select(outbox_table).where(outbox_table.c.seq > before).order_by(outbox_table.c.seq)
             changes = [{"key": row.key, "kind": row.kind, "body": row.body} for row in tx.execute(query)]
-            proposed = {move.key: move for move in reports.load(tx).proposed}
+            proposed = _proposed(tx)
     with store.reading() as tx:
-        standing = {move.key for move in reports.load(tx).proposed}
-    new = [_as_change(move) for key, move in proposed.items() if key not in standing]
+        standing = _proposed(tx)
+    new = [change for key, change in proposed.items() if key not in standing]
     return Ended(code, problems, changes=changes, proposed=new)
 
 
@@ -227,6 +227,16 @@ def on_a_copy(config: Config, store: Store, watch: Watch) -> Iterator[Flow]:
                 yield flow
         finally:
             copy.close()
+
+
+def _proposed(tx: Connection) -> dict[str, dict[str, Any]]:
+    """The moves and the deals that a person would be asked about, as the changes that they would become."""
+    moves = [_as_change(move) for move in reports.load(tx).proposed]
+    deals = [
+        {"key": new.key, "kind": "create_deal", "body": new.body | {"quote": new.quote, "why": new.why}}
+        for new in records.proposed(tx)
+    ]
+    return {change["key"]: change for change in (*moves, *deals)}
 
 
 def _as_change(move: StageMove) -> dict[str, Any]:

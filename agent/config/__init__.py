@@ -83,6 +83,7 @@ class CrmConfig(Record, frozen=True, kw_only=True):
     kind: str
     options: Options
     write: frozenset[str]  # of activities, objections, stages, records
+    records_per_hour: int = 100  # what is to be created beyond that waits
 
 
 class Config(Record, frozen=True, kw_only=True):
@@ -189,7 +190,12 @@ def _crm(check: Check) -> CrmConfig | None:
     options = connector_options.checked(check, ("crm",), kind, values, frozenset(CrmTable.model_fields))
     if not (common and options):
         return None
-    return CrmConfig(kind=common.kind, options=options, write=frozenset(common.write))
+    return CrmConfig(
+        kind=common.kind,
+        options=options,
+        write=frozenset(common.write),
+        records_per_hour=common.records_per_hour,
+    )
 
 
 def _sources(check: Check, what: Place, now: datetime) -> tuple[SourceConfig, ...]:

@@ -66,6 +66,7 @@ class Retention(Table):
 class CrmTable(Table):
     kind: str = Field(default="local", description="which CRM")
     write: tuple[Writes, ...] = Field(default=get_args(Writes), description="what may be written into the CRM")
+    records_per_hour: int = Field(default=100, ge=1, description="how many contacts, companies and deals an hour")
 
 
 class SourceTable(Table):

@@ -25,7 +25,7 @@ class Given(NamedTuple):
 
 def give(tx: Connection, one: Answer, about: str, by: str, at: datetime, said: Collection[str] = ()) -> None:
     """Keep an answer. `about`: the activity's key, or "deal:" and its id."""
-    value = {name: getattr(one, name) for name in ("stage", "evidence", "milestone", "before")}
+    value = {name: getattr(one, name) for name in ("stage", "evidence", "milestone", "before", "pipeline")}
     value["deal_ids"] = list(one.deal_ids)
     row = {"about": about, "kind": one.kind, "subject": one.subject, "value": value, "said": sorted(said)}
     tx.execute(insert(answer).values(**row, by=by, at=at))
@@ -66,6 +66,7 @@ def _given(row: Any) -> Given:
         evidence=value["evidence"],
         milestone=value["milestone"],
         before=value["before"],
+        pipeline=value.get("pipeline", ""),
     )
     return Given(one, row.about, tuple(row.said), row.by, row.at)
 

@@ -11,15 +11,19 @@ from agent.errors import Rejected
 from agent.model import Change, Company, Contact, Deal
 from agent.store import mirror
 from agent.store.tables import crm_activity, crm_objection, deal, outbox, stage_event
+from connectors.base import translated
 
 CLOSING = {"won": "won", "lost": "lost"}  # kind of stage -> the deal's status
 
 
-def apply(tx: Connection, change: Change, kind_of_stage: Mapping[tuple[str, str], str]) -> str:
+def apply(
+    tx: Connection, change: Change, kind_of_stage: Mapping[tuple[str, str], str], remote: Mapping[str, str]
+) -> str:
     """Apply one change; returns the id of what was written. Rejected when its deal is not there.
 
     `kind_of_stage`: (pipeline, stage) -> open, won, lost or hold.
     """
+    change = msgspec.structs.replace(change, body=translated(change.body, remote))
     match change.kind:
         case "log_activity":
             return _log(tx, change.body)
@@ -33,13 +37,24 @@ def apply(tx: Connection, change: Change, kind_of_stage: Mapping[tuple[str, str]
             return _open_objection(tx, change)
         case "close_objection":
             return _close_objection(tx, change.body)
-        case "create_company":
-            mirror.put_companies(tx, [msgspec.convert(change.body, Company)])
-        case "create_contact":
-            mirror.put_contacts(tx, [msgspec.convert(change.body, Contact)])
-        case "create_deal":
-            mirror.put_deal(tx, msgspec.convert(change.body, Deal))
+        case "create_company" | "create_contact" | "create_deal":
+            put_created(tx, change, str(change.body["id"]), remote)
     return str(change.body["id"])
+
+
+def put_created(tx: Connection, change: Change, record_id: str, remote: Mapping[str, str]) -> None:
+    """A record that we made stands in the mirror at once, under the CRM's id."""
+    body: Any = {**translated(change.body, remote), "id": record_id, "created_by": "agent"}
+    if change.kind == "create_company":
+        mirror.put_companies(tx, [msgspec.convert(body, Company)])
+    elif change.kind == "create_contact":
+        mirror.put_contacts(tx, [msgspec.convert(body, Contact)])
+    else:
+        made = msgspec.convert(body, Deal)
+        mirror.put_deal(tx, made)
+        if made.created_at is not None:
+            why = {"change": change.key, "evidence": body.get("evidence"), "quote": body.get("quote")}
+            mirror.add_stage_event(tx, made.id, made.stage, made.created_at, "agent", **why)
 
 
 def find(tx: Connection, key: str) -> str | None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, case, delete, func, insert, select, update
 
 from agent.clients import STRANGER, Directory, changed_nodes, clients_of_people, domain_of, free_mail_domains
 from agent.intake import House, keyed_hash, letter_of
-from agent.known import NO_READING, Seen
+from agent.known import NO_READING, Seen, Unknown
 from agent.model import History, Letter, Link, Meeting, Message, Reading
 from agent.store.activities import Fresh
 from agent.store.forget import want_again
@@ -282,10 +282,10 @@ def gather(
     )
     ids = [r.id for r in rows]
     outside = _outside(tx, ids, house)
-    owners = _owners(tx, ids, owner_of)
+    seen_in = _seen_in(tx, ids)
     older = _older_readings(tx, {r.content for r in rows if r.reading is None and r.content})
     read = {r.id: r.reading or older.get(r.content) for r in rows}
-    return [_seen(r, read[r.id], client, outside.get(r.id, []), owners[r.id], people, house) for r in rows]
+    return [_seen(r, read[r.id], client, outside.get(r.id, []), seen_in[r.id], owner_of, people, house) for r in rows]
 
 
 def _older_readings(tx: Connection, contents: Collection[str]) -> dict[str, str]:
@@ -297,7 +297,23 @@ def _older_readings(tx: Connection, contents: Collection[str]) -> dict[str, str]
     return found
 
 
-def _owners(tx: Connection, activity_ids: Sequence[int], owner_of: Mapping[str, str]) -> dict[int, set[str]]:
+def unknown_people(tx: Connection, client: str, seen: Iterable[Seen], people: Directory) -> dict[str, Unknown]:
+    """The addresses of these letters that no contact has, and when they first wrote with another client."""
+    told = people.unknown(client, {email for one in seen for email in one.outside})
+    elsewhere: dict[str, datetime] = {}
+    for part in chunks(sorted(told)):
+        query = (
+            select(participant.c.address, func.min(activity.c.date).label("first"))
+            .select_from(participant.join(activity).join(membership, membership.c.activity_id == activity.c.id))
+            .where(participant.c.address.in_(part), membership.c.client != client)
+            .group_by(participant.c.address)
+        )
+        elsewhere |= {row.address: row.first for row in tx.execute(query)}
+    return {email: Unknown(company_id=told[email], elsewhere=elsewhere.get(email)) for email in told}
+
+
+def _seen_in(tx: Connection, activity_ids: Sequence[int]) -> dict[int, set[str]]:
+    """The sources that hold each activity."""
     found: dict[int, set[str]] = defaultdict(set)
     for part in chunks(activity_ids):
         query = (
@@ -306,7 +322,7 @@ def _owners(tx: Connection, activity_ids: Sequence[int], owner_of: Mapping[str, 
             .where(sighting.c.activity_id.in_(part))
         )
         for row in tx.execute(query):
-            found[row.activity_id].add(owner_of.get(row.source, row.source))
+            found[row.activity_id].add(row.source)
     return found
 
 
@@ -315,7 +331,8 @@ def _seen(
     body: str | None,
     client: str,
     outside: Sequence[str],
-    owners: set[str],
+    seen_in: Collection[str],
+    owner_of: Mapping[str, str],
     people: Directory,
     house: House,
 ) -> Seen:
@@ -329,7 +346,8 @@ def _seen(
         direction=row.direction,
         verified=row.verified,
         thread=row.thread,
-        owners=frozenset(owners),
+        owners=frozenset(owner_of.get(source, source) for source in seen_in),
+        sources=frozenset(seen_in),
         outside=frozenset(outside),
         contact_ids=frozenset(i for w in who for i in w.contact_ids),
         company_ids=frozenset(i for w in who for i in w.company_ids),

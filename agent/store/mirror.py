@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, Table, delete, insert, select, update
 
 from agent.clients import Directory
 from agent.model import Company, Contact, Deal, Rep, StageEvent
-from agent.store import sources
+from agent.store import sources, twins
 from agent.store.tables import company, contact, deal, pipeline, rep, stage_event
 from connectors.base import Facts
 
@@ -48,6 +48,7 @@ def contacts(tx: Connection, row_id: str | None = None) -> list[Contact]:
             emails=tuple(r.emails),
             company_id=r.company_id,
             title=r.title,
+            phone=r.phone,
             created_by=r.created_by,
         )
         for r in tx.execute(_rows(contact, row_id))
@@ -113,6 +114,8 @@ def pipelines(tx: Connection) -> dict[str, list[str]]:
 def put_companies(tx: Connection, rows: Iterable[Company]) -> None:
     touch(tx)
     for c in rows:
+        if twins.gives_way_company(tx, c):
+            continue
         values = {"id": c.id, "name": c.name, "domains": [d.lower() for d in c.domains], "language": c.language}
         _put(tx, company, c.id, values | {"created_by": c.created_by})
 
@@ -120,8 +123,11 @@ def put_companies(tx: Connection, rows: Iterable[Company]) -> None:
 def put_contacts(tx: Connection, rows: Iterable[Contact]) -> None:
     touch(tx)
     for c in rows:
-        values = {"id": c.id, "name": c.name, "emails": [e.lower() for e in c.emails], "company_id": c.company_id}
-        _put(tx, contact, c.id, values | {"title": c.title, "created_by": c.created_by})
+        if twins.gives_way_contact(tx, c):
+            continue
+        company_id = twins.now(tx, c.company_id)
+        values = {"id": c.id, "name": c.name, "emails": [e.lower() for e in c.emails], "company_id": company_id}
+        _put(tx, contact, c.id, values | {"title": c.title, "phone": c.phone[:40], "created_by": c.created_by})
 
 
 def put_deal(tx: Connection, d: Deal) -> None:
@@ -129,8 +135,8 @@ def put_deal(tx: Connection, d: Deal) -> None:
     values: dict[str, Any] = {
         "id": d.id,
         "name": d.name,
-        "company_id": d.company_id,
-        "contact_ids": list(d.contact_ids),
+        "company_id": twins.now(tx, d.company_id),
+        "contact_ids": list(dict.fromkeys(twins.now(tx, i) for i in d.contact_ids)),
         "owner": d.owner,
         "pipeline": d.pipeline,
         "stage": d.stage,

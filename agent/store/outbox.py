@@ -1,16 +1,19 @@
 """The outbox's room: changes that wait for the CRM, those whose outcome is unknown, and those that are written."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, update
 
 from agent.changes import Sent
 from agent.model import Change
 from agent.store.rows import chunks
 from agent.store.tables import outbox
+
+AN_HOUR = timedelta(hours=1)
+CREATIONS = ("create_company", "create_contact", "create_deal")
 
 
 class Waiting(NamedTuple):
@@ -45,6 +48,30 @@ def add(tx: Connection, client: str, changes: Iterable[Change]) -> int:
     return len(rows)
 
 
+def keep_creations(tx: Connection, client: str, still_said: Collection[str]) -> None:
+    """A record that waits and is no longer to be made, because a person has entered it meanwhile, is not made.
+
+    One that another client's fold had said, whose letters are this client's now, is this client's.
+    """
+    waiting = (outbox.c.kind.in_(CREATIONS), outbox.c.state == "pending")
+    for part in chunks(sorted(still_said)):
+        tx.execute(update(outbox).where(*waiting, outbox.c.key.in_(part)).values(client=client))
+    for key in list(tx.scalars(select(outbox.c.key).where(*waiting, outbox.c.client == client))):
+        if key not in still_said:
+            tx.execute(delete(outbox).where(outbox.c.key == key))
+
+
+def created_since(tx: Connection, moment: datetime) -> int:
+    """How many records were made since then."""
+    made = (outbox.c.kind.in_(CREATIONS), outbox.c.state == "written", outbox.c.written_at > moment)
+    return tx.scalar(select(func.count()).select_from(outbox).where(*made)) or 0
+
+
+def creations_waiting(tx: Connection) -> int:
+    waiting = (outbox.c.kind.in_(CREATIONS), outbox.c.state.in_(("pending", "sending")))
+    return tx.scalar(select(func.count()).select_from(outbox).where(*waiting)) or 0
+
+
 def of_client(tx: Connection, client: str) -> list[Sent]:
     query = select(outbox).where(outbox.c.client == client).order_by(outbox.c.seq)
     return _sent(tx, query)
@@ -62,14 +89,21 @@ def _sent(tx: Connection, query: Select[Any]) -> list[Sent]:
     return [Sent(key=r.key, kind=r.kind, subject=r.subject, body=r.body) for r in tx.execute(query)]
 
 
-def ready(tx: Connection, now: datetime, limit: int) -> list[Waiting]:
-    """Changes whose time has come and whose needs are written, oldest first; a change waits for nothing else."""
+def ready(tx: Connection, now: datetime, limit: int, creations: int | None = None) -> list[Waiting]:
+    """Changes whose time has come and whose needs are written, oldest first; a change waits for nothing else.
+
+    Of those that create a record at most `creations`.
+    """
     found: list[Waiting] = []
     after = 0
     while len(found) < limit and (rows := _pending(tx, now, after, limit)):
         after = rows[-1].seq
         remote = _written(tx, {key for row in rows for key in row.needs})
         for row in rows:
+            if row.kind in CREATIONS and creations is not None:
+                if creations <= 0:
+                    continue
+                creations -= all(key in remote for key in row.needs)
             if all(key in remote for key in row.needs):
                 change = Change(key=row.key, kind=row.kind, subject=row.subject, body=row.body, needs=tuple(row.needs))
                 found.append(Waiting(change, row.state == "sending", {key: remote[key] for key in row.needs}))

@@ -263,7 +263,7 @@ company = Table(
     Column("name", Text, nullable=False),
     Column("domains", JSON, nullable=False),
     Column("language", String(10), nullable=False),
-    Column("created_by", String(20), nullable=False),
+    Column("created_by", String(20), nullable=False, index=True),
 )
 
 contact = Table(
@@ -274,7 +274,8 @@ contact = Table(
     Column("emails", JSON, nullable=False),
     Column("company_id", String(200)),
     Column("title", Text, nullable=False),
-    Column("created_by", String(20), nullable=False),
+    Column("phone", String(40), nullable=False),
+    Column("created_by", String(20), nullable=False, index=True),
 )
 
 deal = Table(
@@ -341,6 +342,13 @@ crm_objection = Table(
     Column("opened", Instant, nullable=False),
     Column("closed", Instant),
     Column("closed_by", Text),
+)
+
+twin = Table(
+    "twin",
+    metadata,
+    Column("id", String(200), primary_key=True),  # of a company or contact that we had made
+    Column("now", String(200), nullable=False),  # of the one that a person entered in its place
 )
 
 import_row = Table(

@@ -17,7 +17,7 @@ from pydantic import Field
 from agent.errors import CursorExpired, NeedsHuman, OutcomeUnknown, Rejected, Retry
 from agent.model import Change, Company, Contact, Deal, Pipeline, Rep, StageEvent
 from connectors import base
-from connectors.base import Facts, Finding
+from connectors.base import Facts, Finding, translated
 
 PART = 100  # records a part of `pull`
 CREATES: dict[str, type[Company] | type[Contact] | type[Deal]] = {
@@ -160,7 +160,7 @@ class MemoryCrm:
         self._asked.append(now)
 
     def _apply(self, change: Change, remote: Mapping[str, str]) -> str:
-        body = _translated(change.body, remote)
+        body = translated(change.body, remote)
         earlier = next((remote[key] for key in change.needs if remote.get(key) in self.records), None)
         match change.kind:
             case "create_company" | "create_contact" | "create_deal":
@@ -252,18 +252,6 @@ class MemoryCrm:
         if not cursor.isdecimal() or int(cursor) > self._count:
             raise CursorExpired("this CRM has begun anew since")
         return int(cursor)
-
-
-def _translated(body: Mapping[str, Any], remote: Mapping[str, str]) -> dict[str, Any]:
-    """The body with the CRM's own ids in place of the keys of the changes that made those records."""
-    news: dict[str, Any] = {}
-    for name in ("company_id", "deal_id"):
-        if body.get(name) in remote:
-            news[name] = remote[body[name]]
-    for name in ("contact_ids", "deal_ids"):
-        if name in body:
-            news[name] = [remote.get(each, each) for each in body[name]]
-    return {**body, **news}
 
 
 def _facts(cursor: str, facts: Sequence[Fact]) -> Facts:

@@ -32,7 +32,7 @@ class LocalDesk:
     def _apply(self, change: Change, remote: Mapping[str, str]) -> str:
         """What the engine does with a row of its outbox."""
         outbox.add(self.tx, "c-1", [change])
-        written = crm.apply(self.tx, change, KINDS)
+        written = crm.apply(self.tx, change, KINDS, remote)
         outbox.written(self.tx, {change.key: written}, START)
         return written
 

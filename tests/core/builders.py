@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from agent.clients import Directory
-from agent.known import Client, Seen
+from agent.known import Client, Seen, Unknown
 from agent.model import (
     Address,
     Attachment,
     Attendee,
     Company,
     Contact,
+    Cut,
     Deal,
     Direction,
     Meeting,
@@ -22,7 +23,9 @@ from agent.model import (
     Span,
     Stage,
     StageEvent,
+    Takes,
 )
+from classifiers.clean import new_text
 
 OUR_DOMAIN = "quayside.example"
 ANNA, BORIS = f"anna@{OUR_DOMAIN}", f"boris@{OUR_DOMAIN}"
@@ -50,12 +53,20 @@ def day(text: str) -> datetime:
     return when.replace(tzinfo=UTC) if " " in text else when.replace(hour=9, tzinfo=UTC)
 
 
-def pipeline(mode: str = "auto", terminal: str = "propose") -> Pipeline:
+def pipeline(
+    mode: str = "auto",
+    terminal: str = "propose",
+    create_deals: str = "propose",
+    name: str = "New business",
+    takes: Mapping[str, Sequence[str]] | None = None,
+) -> Pipeline:
     return Pipeline(
-        name="New business",
+        name=name,
         stages=STAGES,
         mode="auto" if mode == "auto" else "propose",
         terminal="auto" if terminal == "auto" else "propose",
+        create_deals=create_deals,  # type: ignore[arg-type]  # the tables say which words are allowed
+        takes=Takes(**{key: tuple(values) for key, values in (takes or {}).items()}),
     )
 
 
@@ -121,8 +132,10 @@ def reading(
     objections: Sequence[ObjectionRead] = (),
     automated: str = "",
     matter: str = "",
+    cuts: Sequence[Cut] = (),
 ) -> Reading:
     return Reading(
+        cuts=tuple(cuts),
         version="test",
         language="en",
         milestones=tuple(milestones),
@@ -142,16 +155,19 @@ def letter(
     subject: str = "",
     text: str = "",
     files: Sequence[str] = (),
+    name: str = "",
+    signs: str = "",
 ) -> Message:
+    """`name`: as the sender's mail program shows it; `signs`: the lines of his signature."""
     return Message(
         key=key,
         message_id=f"<{key}@mail.example>",
         date=day(on),
         subject=subject,
-        from_=(Address(email=from_),),
+        from_=(Address(email=from_, name=name),),
         to=tuple(Address(email=email) for email in to),
         cc=tuple(Address(email=email) for email in cc),
-        text=text,
+        text=f"{text}\n\n{signs}" if signs else text,
         attachments=tuple(Attachment(name=name, content_type="application/pdf", size=1) for name in files),
     )
 
@@ -213,6 +229,7 @@ def seen(
     gone: bool = False,
 ) -> Seen:
     """One activity as the fold sees it: who takes part in it, as the CRM knows them."""
+    read = read or reading()
     everybody = addresses(record)
     outside = [email for email in everybody if not is_ours(email)]
     who = [people.identify(email) for email in outside]
@@ -225,13 +242,14 @@ def seen(
         direction=direction,
         verified=sender or ("sent" if sent else "authenticated"),
         thread=thread,
-        owners=frozenset([mailbox] if mailbox else [REPS[email] for email in everybody if email in REPS]),
+        owners=(owners := frozenset([mailbox] if mailbox else [REPS[e] for e in everybody if e in REPS])),
+        sources=owners,
         outside=frozenset(outside),
         contact_ids=frozenset(i for w in who for i in w.contact_ids),
         company_ids=frozenset(i for w in who for i in w.company_ids),
         claims_client=client in people.clients_of(first),
-        new_text=record.text if isinstance(record, Message) else record.description,
-        reading=read or reading(),
+        new_text=new_text(record.text, read.cuts) if isinstance(record, Message) else record.description,
+        reading=read,
         gone=gone,
     )
 
@@ -241,15 +259,30 @@ def client_of(
     people: Directory,
     mode: str = "auto",
     terminal: str = "propose",
+    letters: Mapping[str, Sequence[Seen]] | None = None,
+    pipelines: Sequence[Pipeline] = (),
 ) -> Client:
-    """The CRM's facts on one client, and the one pipeline that there is."""
+    """The CRM's facts on one client, and the one pipeline that there is; `letters` of all clients."""
     companies, contacts, deals = people.members(key)
     return Client(
         key=key,
         companies=tuple(companies),
         contacts=tuple(contacts),
         deals=tuple(deals),
-        pipelines={"New business": pipeline(mode, terminal)},
+        pipelines={p.name: p for p in pipelines or [pipeline(mode, terminal)]},
         own=frozenset(REPS),
         products=people.products,
+        reps=REPS,
+        unknown=unknown(key, people, letters or {}),
+        nameless=people.nameless,
     )
+
+
+def unknown(client: str, people: Directory, letters: Mapping[str, Sequence[Seen]]) -> dict[str, Unknown]:
+    told = people.unknown(client, {email for one in letters.get(client, ()) for email in one.outside})
+    elsewhere: dict[str, datetime] = {}
+    for other, seen_ones in letters.items():
+        for one in seen_ones if other != client else ():
+            for email in one.outside:
+                elsewhere[email] = min(elsewhere.get(email, one.at), one.at)
+    return {email: Unknown(company_id=told[email], elsewhere=elsewhere.get(email)) for email in told}

@@ -19,7 +19,19 @@ from agent.changes import merged
 from agent.clients import STRANGER, Directory, clients_of_people
 from agent.history import fold
 from agent.known import Answer, Client, Seen
-from agent.model import Deal, History, Link, Meeting, Message, MilestoneRead, ObjectionLife, ObjectionRead, Reading
+from agent.model import (
+    Cut,
+    Deal,
+    History,
+    Link,
+    Meeting,
+    Message,
+    MilestoneRead,
+    NewRecord,
+    ObjectionLife,
+    ObjectionRead,
+    Reading,
+)
 from tests.core import builders as b
 
 FOLDER = Path(__file__).with_name("situations")
@@ -58,6 +70,11 @@ class Played:
         return [f"{m.deal_id}: {m.stage}, {m.date:%m-%d}" for m in sorted(found, key=lambda m: (m.date, m.deal_id))]
 
     @property
+    def new(self) -> list[str]:
+        found = [r for h in self.histories for r in h.records]
+        return [_made(r) for r in sorted(found, key=lambda r: (r.date, r.kind != "company", r.kind, r.name))]
+
+    @property
     def objections(self) -> list[str]:
         found = [o for h in self.histories for o in h.objections]
         return [_told(o) for o in sorted(found, key=lambda o: (o.opened, o.deal_id, o.type))]
@@ -67,6 +84,21 @@ def _told(o: ObjectionLife) -> str:
     grounds = f"{'genuine' if o.genuine else 'stalling'} {o.type}"
     state = "proposed" if o.why else o.state
     return f"{o.deal_id}: {grounds} at {o.stage}, {state}" + (f" {o.closed:%m-%d}" if o.closed else "")
+
+
+def _made(new: NewRecord) -> str:
+    body = new.body
+    whose = body.get("company_id") or " ".join(body.get("contact_ids", ())) or "nobody"
+    match new.kind:
+        case "company":
+            return f"company {new.name}, {' '.join(body['domains'])}"
+        case "contact":
+            more = ", ".join(body[name] for name in ("title", "phone") if body.get(name))
+            return f"contact {new.name}, {' '.join(body['emails'])}, of {whose}" + (f", {more}" if more else "")
+    where = " or ".join(new.choices) or body["pipeline"]
+    return f"deal {new.name}, of {whose}, {body['owner']}, {where}, {new.date:%m-%d}" + (
+        f" ({new.why})" if new.why else ""
+    )
 
 
 @dataclass
@@ -84,7 +116,10 @@ class Situation:
         return list(self.told["happens"])
 
     def facts(self, client: str) -> Client:
-        return b.client_of(client, self.people, self.told.get("mode", "auto"), self.told.get("terminal", "propose"))
+        common = (self.told.get("mode", "auto"), self.told.get("terminal", "propose"))
+        told = self.told.get("pipelines", {"New business": {"create_deals": self.told.get("create_deals", "off")}})
+        pipelines = [b.pipeline(*common, p["create_deals"], name, p.get("takes")) for name, p in told.items()]
+        return b.client_of(client, self.people, letters=self.clients, pipelines=pipelines)
 
     def play(self, *, backwards: bool = False) -> Played:
         """Fold every client whom something of this concerns; `backwards`: what came last is handed over first."""
@@ -198,6 +233,8 @@ def _record(one: dict[str, Any], key: str) -> Message | Meeting:
         subject=one.get("subject", ""),
         text=one["text"],
         files=one.get("files", ()),
+        name=one.get("name", ""),
+        signs=one.get("signs", ""),
     )
 
 
@@ -228,7 +265,13 @@ def _reading(one: dict[str, Any]) -> Reading:
         [_objection(told, text) for told in one.get("objects", ())],
         one.get("automated", ""),
         one.get("matter", ""),
+        _signature(text, one.get("signs", "")),
     )
+
+
+def _signature(text: str, signs: str) -> list[Cut]:
+    start = len(text) + 2
+    return [Cut(start=start, end=start + len(signs), kind="signature")] if signs else []
 
 
 def _milestone(name: str, text: str) -> MilestoneRead:
@@ -251,7 +294,10 @@ def _answer(one: dict[str, Any], this: Situation) -> Answer:
     """linked = 3 and deals; or accepted, declined, undone = "kran: won", of what is said before it is given."""
     if "linked" in one:
         return Answer(kind="linked", subject=f"no. {one['linked']}", deal_ids=tuple(one["deals"]))
-    ((kind, subject),) = one.items()
+    kind, subject = next(iter(one.items()))
+    if subject.startswith("deal of "):  # a new one, with its pipeline where that was not clear
+        key = subject.replace("deal of ", "deal:")
+        return Answer(kind=kind, subject=key, evidence=key, pipeline=one.get("pipeline", ""))
     if kind == "vouched" or (": " not in subject and ", " not in subject):  # a letter's sender, or its link
         return Answer(kind=kind, subject=subject)
     if subject.startswith("no. "):  # an objection, by its letter and type

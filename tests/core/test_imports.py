@@ -16,7 +16,8 @@ PURE = {
     f"agent.{name}"
     for name in (
         *("intake", "words", "clients", "known", "business"),
-        *("learned", "match", "proof", "stages", "objections", "history", "changes", "answers", "takeback", "trust"),
+        *("learned", "match", "proof", "stages", "objections", "newcomers", "new_deals", "history", "changes"),
+        *("answers", "takeback", "trust"),
     )
 }
 TOP = ("agent.cli", "agent.daemon")

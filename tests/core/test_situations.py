@@ -31,6 +31,7 @@ def test_the_agent_does_what_a_sales_manager_expects(told: dict[str, Any]) -> No
     assert played.moves == told.get("stages", [])
     assert played.proposed == told.get("proposed", [])
     assert played.objections == told.get("objections", [])
+    assert played.new == told.get("new", [])
 
 
 @each

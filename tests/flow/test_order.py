@@ -70,11 +70,11 @@ def test_a_mailbox_that_is_connected_later_gives_the_same(world: CompanyWorld) -
     assert world.export() == all_at_once()
 
 
-def test_a_company_that_is_entered_later_gets_its_letters_too(found: Founder) -> None:
+def test_a_company_that_is_entered_later_takes_the_place_of_the_one_that_we_had_made(found: Founder) -> None:
     world = CompanyWorld(found().folder / "late")
     deliver(world, story())
     world.sync()
-    assert {row["reason"] for row in world.rows("message")} == {"no_client", "internal"}
+    assert {row["id"] for row in world.rows("company")} == {"company:harbour.example", "company:mill.example"}
     for tables in (("reps", "pipelines"), ("companies",), ("contacts",), ("deals",)):
         world.import_crm({"as_of": CRM["as_of"]} | {table: CRM[table] for table in tables})
         world.sync()

@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.Column("created_by", sa.String(length=20), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_company")),
     )
+    op.create_index(op.f("ix_company_created_by"), "company", ["created_by"], unique=False)
     op.create_table(
         "contact",
         sa.Column("id", sa.String(length=200), nullable=False),
@@ -62,9 +63,11 @@ def upgrade() -> None:
         sa.Column("emails", sa.JSON(), nullable=False),
         sa.Column("company_id", sa.String(length=200), nullable=True),
         sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("phone", sa.String(length=40), nullable=False),
         sa.Column("created_by", sa.String(length=20), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contact")),
     )
+    op.create_index(op.f("ix_contact_created_by"), "contact", ["created_by"], unique=False)
     op.create_table(
         "crm_activity",
         sa.Column("key", sa.String(length=80), nullable=False),
@@ -132,6 +135,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("client", name=op.f("pk_history")),
     )
     op.create_index(op.f("ix_history_due_at"), "history", ["due_at"], unique=False)
+    op.create_table(
+        "twin",
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("now", sa.String(length=200), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_twin")),
+    )
     op.create_table(
         "import_row",
         sa.Column("kind", sa.String(length=20), nullable=False),
