@@ -4,13 +4,11 @@ A move is answered for by its deal, its stage and the letter that was its eviden
 late may shift which entry into a stage a key counts, and the answer must stay with what the person was shown.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from agent.known import Answer
 from agent.match import Match, speaks_of
-
-TAKES_AWAY = ("linked", "undone", "declined")  # the other answers give more to be said
 
 Move = tuple[str, str, str]  # deal, stage, key of the letter that is its evidence
 
@@ -71,11 +69,6 @@ class Verdicts:
         return one.kind if one else ""
 
 
-def before_answering(answers: Sequence[Answer]) -> list[list[Answer]]:
-    """The answers as they may have been when something was written: none, and those without what took it back."""
-    return [[], [a for a in answers if a.kind not in TAKES_AWAY]] if answers else []
-
-
 def settled(found: Match, answered: tuple[str, ...] | None) -> Match:
     """One answer settles the whole thread: where the letter itself does not name its deal, the answer does.
 
@@ -84,6 +77,6 @@ def settled(found: Match, answered: tuple[str, ...] | None) -> Match:
     if answered is None:
         return found
     named = any(c.deal_id in found.deal_ids and speaks_of(c) for c in found.candidates)
-    if found.deal_ids and (answered or named):
+    if named or set(found.deal_ids) & set(answered):
         return found
     return Match(answered, (), found.candidates)

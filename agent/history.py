@@ -69,7 +69,8 @@ def fold(client: Client, seen: Iterable[Seen], answers: Sequence[Answer], now: d
         before, folding = folding, _Folding(client, verdicts, now, folding, doubted).go_through(timeline)
         times = MORE_TIMES if folding.heard == before.heard else times + 1
     letters = [event for _, _, _, event in timeline if isinstance(event, Seen)]
-    return _with_new_records(folding.result(), client, letters, answers)
+    said = replace(folding.result(), answered=max((a.number for a in answers), default=0))
+    return _with_new_records(said, client, letters, answers)
 
 
 def _with_new_records(said: History, client: Client, letters: Sequence[Seen], answers: Sequence[Answer]) -> History:

@@ -45,6 +45,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     milestone: str = ""  # of a move
     before: str = ""  # of a move: the stage that the deal would leave, or left
     pipeline: str = ""  # of a new deal, where it was not clear
+    number: int = 0  # later answers have higher ones
 
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):

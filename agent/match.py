@@ -4,7 +4,7 @@ The weights are in one table. A letter is judged by its own new text first; what
 that a reply that speaks of another deal belongs to that deal.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -192,7 +192,8 @@ def _spoken_of(about: About, deals: Sequence[DealThen]) -> dict[str, list[Reason
             for unit in part:
                 having.setdefault(unit, set()).add(d.deal.id)
     found = {unit: ids | _usual_for(about, unit, deals) for unit, ids in having.items() if about.said.index.has(unit)}
-    spoken = {d.deal.id: [*_by_number(about, d), *_by_name(d, found)] for d in deals}
+    taken = {n for d in deals for n in d.numbers}
+    spoken = {d.deal.id: [*_by_number(about, d, taken), *_by_name(d, found)] for d in deals}
     for deal_id, own in about.learned.own_words(about.said, [*spoken], about.talk, ours=about.ours).items():
         if own.strength >= WEAK:
             spoken[deal_id].append(_part("own words", own.strength, own.word))
@@ -204,10 +205,12 @@ def _usual_for(about: About, unit: _Unit, deals: Sequence[DealThen]) -> set[str]
     return {d.deal.id for d in deals if about.learned.is_usual(unit[0][:STEM], d.deal.id, about.talk)}
 
 
-def _by_number(about: About, d: DealThen) -> list[Reason]:
+def _by_number(about: About, d: DealThen, taken: Collection[str]) -> list[Reason]:
+    """`taken`: numbers that the CRM gives some deal; what letters that a person moved elsewhere teach is no match."""
     if common := sorted(about.said.numbers & d.numbers):
         return [_reason("number", common[0])]
-    learned = sorted(n for n in about.said.papers if about.learned.deal_of_paper(n, about.talk) == d.deal.id)
+    papers = (n for n in about.said.papers if number_names(n).isdisjoint(taken))
+    learned = sorted(n for n in papers if about.learned.deal_of_paper(n, about.talk) == d.deal.id)
     return [_reason("learned number", learned[0])] if learned else []
 
 

@@ -383,6 +383,7 @@ class History(Record, frozen=True, kw_only=True, omit_defaults=True):
     objections: tuple[ObjectionLife, ...] = ()
     judged: tuple[Judged, ...] = ()
     records: tuple[NewRecord, ...] = ()
+    answered: int = 0  # number of the last answer that it knows
     due: datetime | None = None  # when time alone changes the answer
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from agent.answers import Verdicts, before_answering
+from agent.answers import Verdicts
 from agent.changes import difference, merged
 from agent.collect import collect
 from agent.config import SourceConfig
@@ -158,15 +158,17 @@ def fold_client(flow: Flow, tx: Connection, client: str, house: House, owners: d
     facts = _facts(flow, tx, client, house, seen)
     given = answers.of(tx, [one.key for one in seen], [d.id for d in facts.deals])
     said = fold(facts, seen, given, flow.now())
-    earlier = [fold(facts, seen, some, flow.now()) for some in before_answering(given)]
+    knew = histories.answered(tx, client)
+    before_answers = [a for a in given if a.number <= knew]
+    unanswered = said if len(before_answers) == len(given) else fold(facts, seen, before_answers, flow.now())
     before = outbox.of_client(tx, client)
     histories.save(tx, said)
     links = _all_links(tx, said, [s.body["activity"] for s in before if s.kind == "log_activity"])
-    objections = {o.key for history in (said, *earlier) for o in history.objections}
+    objections = {o.key for history in (said, unanswered) for o in history.objections}
     new = {r.key: r.state for r in said.records}
     sent = outbox.of_subjects(tx, {*links, *(f"deal:{d.id}" for d in facts.deals), *objections, *new})
     may_write = flow.config.crm.write & flow.crm.capabilities()
-    back = withdrawals(said, earlier, Verdicts.of(given), sent, facts, may_write)
+    back = withdrawals(said, unanswered, Verdicts.of(given), sent, facts, may_write)
     outbox.keep_creations(tx, client, [key for key, state in new.items() if state == "written"])
     outbox.add(tx, client, [*back, *difference(said, links, seen, sent, may_write)])
     messages = {one.key for one in seen if isinstance(one.record, Message)}

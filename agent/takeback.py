@@ -1,11 +1,12 @@
 """What a person's answer takes back out of the CRM: moves and objections that because of it are said no longer; pure.
 
-What is said now is compared with what was said before people answered. What was written and is said only there is taken
-back because of the answers; what a new letter or a new reader no longer supports stays written.
+What is said now is compared with what would be said without the answers given since the last fold. What was written
+and is said only there is taken back because of them. What a new letter or reader no longer supports stays written,
+unless an earlier proof has already brought the deal further.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from agent.answers import Verdicts
@@ -14,47 +15,55 @@ from agent.known import Client
 from agent.model import Change, Deal, History, Pipeline
 
 WHY = "taken back by a person"
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+SUPERSEDED = "an earlier proof had brought the deal further"
 
 
 def withdrawals(
     said: History,
-    earlier: Sequence[History],
+    unanswered: History,
     verdicts: Verdicts,
     sent: Sequence[Sent],
     client: Client,
     may_write: Collection[str],
 ) -> list[Change]:
-    """Changes that take back what the answers no longer support. `earlier`: what was said before them."""
+    """Changes that take back what the answers no longer support. `unanswered`: what would be said without them."""
     changes: list[Change] = []
     if "stages" in may_write:
-        changes += _of_moves(said, earlier, verdicts, sent, client)
+        changes += _of_moves(said, unanswered, verdicts, sent, client)
     if "objections" in may_write:
-        changes += _of_objections(said, earlier, verdicts, sent)
+        changes += _of_objections(said, unanswered, verdicts, sent)
     return changes
 
 
 def _of_moves(
     said: History,
-    earlier: Sequence[History],
+    unanswered: History,
     verdicts: Verdicts,
     sent: Sequence[Sent],
     client: Client,
 ) -> list[Change]:
     deals = {d.id: d for d in client.deals}
-    now, before = _written([said]), _written(earlier)
+    now, before = _written(said), _written(unanswered)
     changes = []
     for key, one in standing_moves(sent).items():
         deal = deals.get(one.body["deal_id"])
         refused = verdicts.refuses(one.body["deal_id"], one.body["stage"], one.body["evidence"])
-        if deal is None or key in now or not (key in before or refused):
+        if deal is None or key in now:
             continue
+        at, stage = _stands(said, deal, client.pipelines)
         moved_at = datetime.fromisoformat(one.body["at"])
+        why = WHY if refused or key in before else ""
+        if not why and at <= moved_at and _is_further(client.pipelines.get(deal.pipeline), stage, one.body["stage"]):
+            why = SUPERSEDED
+        if not why:
+            continue
         body: dict[str, object] = {
             "deal_id": deal.id,
             "move": key,
             "from": one.body["stage"],
-            "stage": None if _touched(deal, moved_at) else _stands(said, deal, client.pipelines),
-            "why": WHY,
+            "stage": None if _touched(deal, moved_at) else stage,
+            "why": why,
         }
         times = sum(1 for s in sent if move_of(s) == key)
         changes.append(
@@ -65,8 +74,8 @@ def _of_moves(
     return changes[::-1]  # the latest move first, so that a deal goes back the way it came
 
 
-def _written(said: Sequence[History]) -> set[str]:
-    return {m.key for one in said for m in one.moves if m.state == "written"}
+def _written(said: History) -> set[str]:
+    return {m.key for m in said.moves if m.state == "written"}
 
 
 def _touched(deal: Deal, since: datetime) -> bool:
@@ -74,19 +83,25 @@ def _touched(deal: Deal, since: datetime) -> bool:
     return any(event.by == "human" and event.date >= since for event in deal.events)
 
 
-def _stands(said: History, deal: Deal, pipelines: Mapping[str, Pipeline]) -> str:
-    """Where the deal stands by what is said now."""
+def _stands(said: History, deal: Deal, pipelines: Mapping[str, Pipeline]) -> tuple[datetime, str]:
+    """Since when, and where, the deal stands by what is said now."""
     ways = [(e.date, 0, n, e.stage) for n, e in enumerate(deal.events)]
     moves = (m for m in said.moves if m.deal_id == deal.id and m.state == "written")
     ways += [(m.date, 1, n, m.stage) for n, m in enumerate(moves)]
     if ways:
-        return max(ways)[3]
+        at, _, _, stage = max(ways)
+        return at, stage
     pipeline = pipelines.get(deal.pipeline)
-    return pipeline.stages[0].name if pipeline and pipeline.stages else deal.stage
+    return LONG_AGO, pipeline.stages[0].name if pipeline and pipeline.stages else deal.stage
 
 
-def _of_objections(said: History, earlier: Sequence[History], verdicts: Verdicts, sent: Sequence[Sent]) -> list[Change]:
-    now, before = {o.key for o in said.objections}, {o.key for one in earlier for o in one.objections}
+def _is_further(pipeline: Pipeline | None, stage: str, than: str) -> bool:
+    places = {s.name: n for n, s in enumerate(pipeline.stages)} if pipeline else {}
+    return places.get(stage, -1) > places.get(than, len(places))
+
+
+def _of_objections(said: History, unanswered: History, verdicts: Verdicts, sent: Sequence[Sent]) -> list[Change]:
+    now, before = {o.key for o in said.objections}, {o.key for o in unanswered.objections}
     opened: dict[str, Sent] = {}
     for one in sent:
         if one.kind == "open_objection":

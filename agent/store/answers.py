@@ -67,6 +67,7 @@ def _given(row: Any) -> Given:
         milestone=value["milestone"],
         before=value["before"],
         pipeline=value.get("pipeline", ""),
+        number=row.id,
     )
     return Given(one, row.about, tuple(row.said), row.by, row.at)
 

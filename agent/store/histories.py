@@ -424,6 +424,12 @@ def load(tx: Connection, client: str) -> History | None:
     return msgspec.structs.replace(said, links=tuple(links(tx, client)))
 
 
+def answered(tx: Connection, client: str) -> int:
+    """The number of the last answer that the last fold knew."""
+    body = tx.scalar(select(history.c.body).where(history.c.client == client))
+    return msgspec.json.decode(body, type=History).answered if body else 0
+
+
 def links(tx: Connection, client: str) -> list[Link]:
     bodies = tx.scalars(select(link.c.body).where(link.c.client == client).order_by(link.c.activity_id))
     return [msgspec.json.decode(body, type=Link) for body in bodies]
