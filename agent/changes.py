@@ -2,7 +2,8 @@
 
 Nothing is written twice: a change whose key stands in the outbox is not made again. A link that changes later becomes
 a further change of the same activity, which needs the first. A stage that was written is never taken back here: what a
-later fold no longer supports is a person's to undo (see takeback.py).
+later fold no longer supports is a person's to undo (see takeback.py); only its day and its quote follow earlier
+evidence. Objections are the business of `objection_changes`.
 """
 
 from collections import defaultdict
@@ -12,18 +13,11 @@ from typing import Any
 import msgspec
 
 from agent.known import Seen
-from agent.model import Change, ChangeKind, History, Link, Message, NewRecord, ObjectionLife, RecordKind, StageMove
+from agent.model import Change, ChangeKind, History, Link, Message, NewRecord, RecordKind, StageMove
+from agent.objection_changes import objection_changes
+from agent.sent import Sent
 
 EXCERPT = 500  # characters of a letter's new text that the CRM's activity shows
-
-
-class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """A change that stands in the outbox already."""
-
-    key: str
-    kind: str
-    subject: str
-    body: dict[str, Any]
 
 
 def difference(
@@ -32,17 +26,18 @@ def difference(
     seen: Iterable[Seen],
     sent: Sequence[Sent],
     may_write: Collection[str],
+    touched: Collection[str] = (),
 ) -> list[Change]:
     """What is still to be written of this client.
 
     `links`: per activity of his, and per activity once logged for him, what all clients together say of it now; None
-    when it is no client's any more. `may_write`: of activities, stages, objections, records.
+    when it is no client's any more. `may_write`: of activities, stages, objections, records. `touched`: keys of moves
+    on which a person has spoken.
     """
     activities = {one.key: one for one in seen}
     by_subject: dict[str, list[Sent]] = defaultdict(list)
     for one in sent:
         by_subject[one.subject].append(one)
-    known = {one.key for one in sent}
     changes: list[Change] = []
     if "activities" in may_write:
         for activity, link in links.items():
@@ -50,12 +45,11 @@ def difference(
     logged = {c.subject for c in changes} | {s for s, of in by_subject.items() if _shown(of) is not None}
     if "stages" in may_write:
         moves = [m for m in said.moves if m.state == "written"]
-        changes += _of_moves(moves, logged, sent)
+        changes += _of_moves(moves, logged, sent, touched)
     if "objections" in may_write:
-        for objection in (o for o in said.objections if not o.why):  # a proposed one waits for a person
-            changes += [c for c in _of_objection(objection, logged) if c.key not in known]
+        changes += objection_changes([o for o in said.objections if not o.why], sent, logged)
     if "records" in may_write:
-        changes += _of_records(said.records, known)
+        changes += _of_records(said.records, {one.key for one in sent})
     return changes
 
 
@@ -181,7 +175,9 @@ def standing_moves(sent: Iterable[Sent]) -> dict[str, Sent]:
     return standing
 
 
-def _of_moves(moves: Sequence[StageMove], logged: Collection[str], sent: Sequence[Sent]) -> list[Change]:
+def _of_moves(
+    moves: Sequence[StageMove], logged: Collection[str], sent: Sequence[Sent], touched: Collection[str]
+) -> list[Change]:
     """The moves of one deal go in order: each needs the one before it. One that was taken back is written anew."""
     standing = standing_moves(sent)
     before: dict[str, str] = {}
@@ -194,12 +190,25 @@ def _of_moves(moves: Sequence[StageMove], logged: Collection[str], sent: Sequenc
         if move.key not in standing:
             times = sum(1 for one in sent if move_of(one) == move.key)
             changes.append(_move(move, needs, times))
+        elif move.key not in touched:
+            changes += _correction(move, standing[move.key], sent)
     return changes
 
 
 def _move(move: StageMove, needs: Sequence[str], times: int) -> Change:
     """`times`: how often it was written and taken back before."""
-    body: dict[str, object] = {
+    again: dict[str, object] = {"move": move.key} if times else {}
+    return Change(
+        key=f"{move.key}~{times}" if times else move.key,
+        kind="move_stage",
+        subject=f"deal:{move.deal_id}",
+        needs=tuple(needs),
+        body=_move_body(move) | again,
+    )
+
+
+def _move_body(move: StageMove) -> dict[str, object]:
+    return {
         "deal_id": move.deal_id,
         "stage": move.stage,
         "at": move.date.isoformat(),
@@ -208,34 +217,22 @@ def _move(move: StageMove, needs: Sequence[str], times: int) -> Change:
         "quote": move.quote,
         "by": move.by,
     }
-    again: dict[str, object] = {"move": move.key} if times else {}
-    return Change(
-        key=f"{move.key}~{times}" if times else move.key,
-        kind="move_stage",
-        subject=f"deal:{move.deal_id}",
-        needs=tuple(needs),
-        body=body | again,
-    )
 
 
-def _of_objection(o: ObjectionLife, logged: Collection[str]) -> list[Change]:
-    body: dict[str, object] = {
-        "deal_id": o.deal_id,
-        "activity": o.activity,
-        "stage": o.stage,
-        "type": o.type,
-        "genuine": o.genuine,
-        "reason": o.reason,
-        "condition": o.condition,
-        "quote": o.quote,
-        "at": o.opened.isoformat(),
-    }
-    needs = (log_key(o.activity, 0),) if o.activity in logged else ()
-    changes = [Change(key=o.key, kind="open_objection", subject=o.key, needs=needs, body=body)]
-    if o.closed is not None:
-        end: dict[str, object] = {"objection": o.key, "at": o.closed.isoformat(), "why": o.closed_by}
-        changes.append(Change(key=f"{o.key}:closed", kind="close_objection", subject=o.key, needs=(o.key,), body=end))
-    return changes
+def _correction(move: StageMove, standing: Sent, sent: Iterable[Sent]) -> list[Change]:
+    """The day and the quote of our own earlier write, when earlier evidence came late.
+
+    Words that were let go since (privacy, retention) are not written again.
+    """
+    before = [one.body for one in sent if one.kind == "correct_move" and one.body["change"] == standing.key]
+    shown = before[-1] if before else standing.body
+    is_there = (shown["at"], shown["evidence"]) == (move.date.isoformat(), move.evidence)
+    if is_there and shown["quote"] in ("", move.quote):
+        return []
+    key = f"{standing.key}:corrected:{len(before) + 1}"
+    body = {**_move_body(move), "move": move.key, "change": standing.key}
+    subject = f"deal:{move.deal_id}"
+    return [Change(key=key, kind="correct_move", subject=subject, needs=(standing.key,), body=body)]
 
 
 CREATES: Mapping[RecordKind, ChangeKind] = {

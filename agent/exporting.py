@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
-from agent.changes import Sent, merged, move_of, standing_moves
-from agent.model import History, Link, Meeting, ObjectionLife
+from agent.changes import merged, move_of, standing_moves
+from agent.model import History, Link, Meeting, ObjectionEvent, ObjectionLife
+from agent.sent import Sent
 from agent.store import mirror
 from agent.store.tables import activity, history, ledger, link, outbox, sighting, stage_event
 
@@ -167,7 +168,21 @@ def _objections(said: list[History]) -> Iterator[dict[str, Any]]:
             "state": "proposed" if o.why else o.state,
             "opened": o.opened.isoformat(),
             "closed": o.closed.isoformat() if o.closed else None,
+            "cause": o.cause or None,
+            "closed_by": o.closed_by or None,
+            "closed_quote": o.closed_quote or None,
+            "life": [_turn(event) for event in o.events],
         }
+
+
+def _turn(event: ObjectionEvent) -> dict[str, Any]:
+    return {
+        "what": event.what,
+        "date": event.at.isoformat(),
+        "stage": event.stage,
+        "evidence": event.activity or None,
+        "quote": event.quote,
+    }
 
 
 def _records(tx: Connection) -> Iterator[dict[str, Any]]:

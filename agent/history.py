@@ -37,16 +37,7 @@ from agent.model import (
 from agent.new_deals import new_deals
 from agent.newcomers import newcomers
 from agent.objections import ObjectionBook
-from agent.proof import (
-    UNVERIFIED,
-    is_verified,
-    proven_milestones,
-    taken_up_again,
-    took_place,
-    weighed,
-    who_acts,
-    why_only_proposed,
-)
+from agent.proof import proven_milestones, taken_up_again, took_place, weighed, who_acts, why_only_proposed
 from agent.stages import Progress, judge, move_key
 from agent.words import STEM, Moment, answered_topic, topic, words
 from classifiers import PROPOSE
@@ -174,7 +165,7 @@ class _Folding:
         deal.enter(event.stage, event.date)
         deal.proposed.clear()
         self._settle(deal)
-        self._pass_objections(deal, event.date, f"moved by hand to {event.stage}")
+        self._pass_objections(deal, event.date)
 
     def _settle(self, deal: Progress) -> None:
         """Nobody needs to be asked any more about a stage that the deal has passed."""
@@ -308,12 +299,12 @@ class _Folding:
         named = {c.deal_id for c in found.candidates if speaks_of(c)}
         for deal_id in found.deal_ids:
             deal = self.deals[deal_id]
-            stage_then = deal.stage
+            objected = self.objections.has_any(deal_id)
+            self.objections.hear(seen, deal_id, deal.stage, alone=len(found.deal_ids) == 1)
             milestones = proven_milestones(seen)
             if not milestones and deal_id in named and self._comes_back(seen, deal):
                 for target in deal.taken_up():
                     self._move(deal, target, seen, taken_up_again(seen))
-            objected = self.objections.has_any(deal_id)
             for milestone in weighed(milestones, deal, objected=objected):
                 for target in deal.targets(milestone.name, who_acts(seen)):
                     self._move(deal, target, seen, milestone)
@@ -321,20 +312,6 @@ class _Folding:
                 if deal.is_before(accepted.stage):
                     by_person = MilestoneRead(name=accepted.milestone, confidence=1.0, evidence=NO_WORDS, by="person")
                     self._move(deal, deal.named(accepted.stage), seen, by_person)
-            if seen.direction == "outbound" and isinstance(seen.record, Message) and is_verified(seen):
-                self.objections.we_wrote(deal_id, seen.new_text)
-            for objection in seen.reading.objections:
-                if objection.confidence >= PROPOSE and not seen.reading.automated:  # no machine objects
-                    message_id = seen.record.message_id if isinstance(seen.record, Message) else None
-                    self.objections.raise_(
-                        objection,
-                        deal_id=deal_id,
-                        stage=stage_then,
-                        activity=seen.key,
-                        message_id=message_id,
-                        at=seen.at,
-                        why="" if is_verified(seen) else UNVERIFIED,
-                    )
 
     def _comes_back(self, seen: Seen, deal: Progress) -> bool:
         """Does the client begin a new talk about a deal that had been paused or lost before?"""
@@ -378,15 +355,15 @@ class _Folding:
                 self.own[deal.deal_id] = self.moves[-1]
             deal.enter(target.name, seen.at)
             self._settle(deal)
-            self._pass_objections(deal, seen.at, f"the deal reached {target.name}")
+            self._pass_objections(deal, seen.at, seen.key, milestone.evidence.quote)
 
-    def _pass_objections(self, deal: Progress, at: datetime, why: str) -> None:
-        """An objection does not outlive its stage: the deal went on in spite of it, or ended."""
-        if deal.current.kind == "hold":
+    def _pass_objections(self, deal: Progress, at: datetime, activity: str = "", quote: str = "") -> None:
+        """An objection does not outlive its stage: the deal went on in spite of it. A loss or a pause does not."""
+        if deal.current.kind in ("hold", "lost"):
             return
-        here = deal.rank(deal.stage)
-        passed = [o for o in self.objections.unsettled(deal.deal_id) if o.opened < at and deal.way_to(o.stage) < here]
-        self.objections.close(passed, at, why)
+        standing = [o.key for o in self.objections.unsettled(deal.deal_id)]
+        passed = [key for key in standing if deal.is_past(self.objections.stage_of(key))]
+        self.objections.passed(passed, at, deal.stage, activity, quote)
 
 
 # -- which deal? --------------------------------------------------------------------------------------------------

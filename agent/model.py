@@ -179,6 +179,18 @@ class ObjectionRead(Record, frozen=True, kw_only=True, omit_defaults=True):
     by: str = ""
 
 
+class SettlingRead(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A sentence that may settle an objection of an earlier letter; which one, only the history can tell.
+
+    granted: something is agreed to, or has come about. withdrawn: the client no longer holds something against us.
+    goes_ahead: he orders. tells: our letter says something besides thanks, questions and promises to come back.
+    """
+
+    kind: Literal["granted", "withdrawn", "goes_ahead", "tells"]
+    evidence: Span
+    about: tuple[str, ...] = ()  # types of objections of which it speaks
+
+
 NotBusiness = Literal["", "private", "newsletter", "vendor", "recruit"]
 
 
@@ -190,6 +202,7 @@ class Reading(Record, frozen=True, kw_only=True, omit_defaults=True):
     cuts: tuple[Cut, ...] = ()  # all that is not new text, those of the HTML included
     milestones: tuple[MilestoneRead, ...] = ()
     objections: tuple[ObjectionRead, ...] = ()
+    settling: tuple[SettlingRead, ...] = ()
     automated: Literal["", "auto_reply", "bounce", "calendar_notification", "newsletter", "notice"] = ""
     business: bool = True
     matter: NotBusiness = ""  # why it is not a client's business, when the text shows it
@@ -335,6 +348,20 @@ class Judged(Record, frozen=True, kw_only=True, omit_defaults=True):
     at: datetime
 
 
+ObjectionTurn = Literal["opened", "repeated", "explained", "answered", "met", "dropped", "passed", "reopened"]
+Cause = Literal["", "met", "dropped", "passed"]
+
+
+class ObjectionEvent(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One turn in the life of an objection, with the words that show it."""
+
+    what: ObjectionTurn  # explained: a pretext was given its reason
+    at: datetime
+    stage: str  # of the deal, then
+    activity: str = ""  # key; "" when a person moved the deal
+    quote: str = ""
+
+
 class ObjectionLife(Record, frozen=True, kw_only=True, omit_defaults=True):
     """An objection of the client, on the stage where it arose."""
 
@@ -351,7 +378,17 @@ class ObjectionLife(Record, frozen=True, kw_only=True, omit_defaults=True):
     state: Literal["open", "answered", "closed"]
     opened: datetime
     closed: datetime | None = None
-    closed_by: str = ""  # why, and the activity that shows it
+    cause: Cause = ""  # met: its condition was granted; dropped by the client; passed: the deal went on
+    closed_by: str = ""  # key of the activity that shows it; "" when a person moved the deal
+    closed_quote: str = ""
+    events: tuple[ObjectionEvent, ...] = ()  # its whole life, first to last
+
+    @property
+    def letters(self) -> frozenset[str]:
+        """Keys of the activities in which it was said."""
+        said = ("opened", "repeated", "explained", "reopened")
+        return frozenset((self.activity, *(e.activity for e in self.events if e.what in said)))
+
     why: str = ""  # why it is only proposed; "" when it may stand in the CRM
 
 
@@ -394,8 +431,11 @@ ChangeKind = Literal[
     "create_deal",
     "move_stage",
     "withdraw_stage",
+    "correct_move",
     "open_objection",
+    "update_objection",
     "close_objection",
+    "remove_objection",
     "unlink",
 ]
 

@@ -1,4 +1,4 @@
-"""Reports: the funnel per pipeline and manager, the objections at each stage, what was logged and what was left out."""
+"""Reports: the funnel per pipeline and manager, what was logged and what was left out."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -42,16 +42,6 @@ class FunnelRow(msgspec.Struct, frozen=True, kw_only=True):
     def conversion(self) -> float | None:
         """Of the deals that entered, the part that moved on; None when none entered, or none can."""
         return None if self.moved_on is None or not self.entered else self.moved_on / self.entered
-
-
-class ObjectionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One objection, with all that helps to answer it."""
-
-    pipeline: str
-    stage: str
-    owner: str
-    deal: str
-    objection: ObjectionLife
 
 
 class Book(NamedTuple):
@@ -131,34 +121,6 @@ def _further(pipeline: Pipeline, stage: Stage) -> set[str]:
         return set()
     later = pipeline.stages if stage.kind == "hold" else pipeline.stages[pipeline.stages.index(stage) + 1 :]
     return {s.name for s in later if s.kind in ("open", "won")}
-
-
-def objections(book: Book, pipelines: Iterable[Pipeline]) -> list[ObjectionRow]:
-    """Every objection, by pipeline and by the stage at which it arose, open ones first."""
-    ranks = {(p.name, s.name): n for p in pipelines for n, s in enumerate(p.stages)}
-    rows = []
-    for objection in book.objections:
-        deal = book.deals.get(objection.deal_id)
-        if deal is not None:
-            rows.append(
-                ObjectionRow(
-                    pipeline=deal.pipeline,
-                    stage=objection.stage,
-                    owner=deal.owner,
-                    deal=deal.name,
-                    objection=objection,
-                )
-            )
-    states = ("open", "answered", "closed")
-    return sorted(
-        rows,
-        key=lambda r: (
-            r.pipeline,
-            ranks.get((r.pipeline, r.stage), -1),
-            states.index(r.objection.state),
-            r.objection.opened,
-        ),
-    )
 
 
 # -- what was taken in, and what was not ----------------------------------------------------------------------------

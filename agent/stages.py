@@ -50,6 +50,10 @@ class Progress:
         """How far the deal has to have come to stand here; a pause is as far as the stage before it."""
         return self.rank(self.before_hold if self.named(name).kind == "hold" else name)
 
+    def is_past(self, name: str) -> bool:
+        """Has the deal come further than this stage? A lost deal that goes on again is past its loss."""
+        return self.named(name).kind == "lost" or self.way_to(name) < self.rank(self.stage)
+
     def enter(self, name: str, at: datetime) -> None:
         kind = self.named(name).kind
         if kind == "hold" and self.current.kind != "hold":

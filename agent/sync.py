@@ -9,7 +9,7 @@ deliver  history - written -> CRM   only the difference, through the outbox
 
 import math
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from agent.flow import Flow, Progress
 from agent.history import fold
 from agent.intake import House
 from agent.known import Client, Seen
-from agent.model import History, Link, Message, Reading
+from agent.model import Deal, History, Link, Message, Reading
 from agent.store import answers, forget, histories, mirror, outbox, sources
 from agent.takeback import withdrawals
 from agent.workers import Poison
@@ -164,13 +164,14 @@ def fold_client(flow: Flow, tx: Connection, client: str, house: House, owners: d
     before = outbox.of_client(tx, client)
     histories.save(tx, said)
     links = _all_links(tx, said, [s.body["activity"] for s in before if s.kind == "log_activity"])
-    objections = {o.key for history in (said, unanswered) for o in history.objections}
+    objections = {s.subject for s in before if s.kind == "open_objection"} | {o.key for o in said.objections}
     new = {r.key: r.state for r in said.records}
     sent = outbox.of_subjects(tx, {*links, *(f"deal:{d.id}" for d in facts.deals), *objections, *new})
     may_write = flow.config.crm.write & flow.crm.capabilities()
     back = withdrawals(said, unanswered, Verdicts.of(given), sent, facts, may_write)
     outbox.keep_creations(tx, client, [key for key, state in new.items() if state == "written"])
-    outbox.add(tx, client, [*back, *difference(said, links, seen, sent, may_write)])
+    touched = {a.subject for a in given} | _given_by_people(said, facts.deals)
+    outbox.add(tx, client, [*back, *difference(said, links, seen, sent, may_write, touched)])
     messages = {one.key for one in seen if isinstance(one.record, Message)}
     forget.let_go(tx, {k: one.reason for k, one in links.items() if one and _is_let_go(one, messages)}, house.hash_key)
     histories.forget_stranger(tx, client)
@@ -191,6 +192,12 @@ def _facts(flow: Flow, tx: Connection, client: str, house: House, seen: Sequence
         unknown=histories.unknown_people(tx, client, seen, people),
         nameless=people.nameless,
     )
+
+
+def _given_by_people(said: History, deals: Iterable[Deal]) -> set[str]:
+    """Keys of the moves into stages that a person gave the deal as well."""
+    given = {(deal.id, event.stage) for deal in deals for event in deal.events}
+    return {move.key for move in said.moves if (move.deal_id, move.stage) in given}
 
 
 def _all_links(tx: Connection, said: History, logged_before: Sequence[str]) -> dict[str, Link | None]:

@@ -1,18 +1,19 @@
-"""What a person's answer takes back out of the CRM: moves and objections that because of it are said no longer; pure.
+"""What a person's answer takes back out of the CRM: moves that because of it are said no longer; pure.
 
 What is said now is compared with what would be said without the answers given since the last fold. What was written
 and is said only there is taken back because of them. What a new letter or reader no longer supports stays written,
-unless an earlier proof has already brought the deal further.
+unless an earlier proof has already brought the deal further. An objection that is said no longer is removed, whatever
+the reason: see objection_changes.py.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from agent.answers import Verdicts
-from agent.changes import Sent, move_of, standing_moves
+from agent.changes import move_of, standing_moves
 from agent.known import Client
 from agent.model import Change, Deal, History, Pipeline
+from agent.sent import Sent
 
 WHY = "taken back by a person"
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -28,21 +29,8 @@ def withdrawals(
     may_write: Collection[str],
 ) -> list[Change]:
     """Changes that take back what the answers no longer support. `unanswered`: what would be said without them."""
-    changes: list[Change] = []
-    if "stages" in may_write:
-        changes += _of_moves(said, unanswered, verdicts, sent, client)
-    if "objections" in may_write:
-        changes += _of_objections(said, unanswered, verdicts, sent)
-    return changes
-
-
-def _of_moves(
-    said: History,
-    unanswered: History,
-    verdicts: Verdicts,
-    sent: Sequence[Sent],
-    client: Client,
-) -> list[Change]:
+    if "stages" not in may_write:
+        return []
     deals = {d.id: d for d in client.deals}
     now, before = _written(said), _written(unanswered)
     changes = []
@@ -98,20 +86,3 @@ def _stands(said: History, deal: Deal, pipelines: Mapping[str, Pipeline]) -> tup
 def _is_further(pipeline: Pipeline | None, stage: str, than: str) -> bool:
     places = {s.name: n for n, s in enumerate(pipeline.stages)} if pipeline else {}
     return places.get(stage, -1) > places.get(than, len(places))
-
-
-def _of_objections(said: History, unanswered: History, verdicts: Verdicts, sent: Sequence[Sent]) -> list[Change]:
-    now, before = {o.key for o in said.objections}, {o.key for o in unanswered.objections}
-    opened: dict[str, Sent] = {}
-    for one in sent:
-        if one.kind == "open_objection":
-            opened[one.subject] = one
-        elif one.kind == "close_objection" and one.body["why"] == WHY:
-            opened.pop(one.subject, None)
-    gone = [key for key in opened if key not in now and (key in before or key in verdicts.taken_back)]
-    return [_close(key, opened[key], sum(1 for s in sent if s.subject == key)) for key in gone]
-
-
-def _close(key: str, opened: Sent, times: int) -> Change:
-    body: dict[str, Any] = {"objection": key, "at": opened.body["at"], "why": WHY}
-    return Change(key=f"{key}:undone:{times}", kind="close_objection", subject=key, needs=(key,), body=body)

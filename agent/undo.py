@@ -1,7 +1,7 @@
 """Takes back one write, as an answer that every later fold knows: nothing that comes later makes it again.
 
 A link: the letter stays with its client and is on no deal. A move: the deal goes back, unless a person has moved it
-since. An objection is withdrawn. What followed from it goes with it, nothing else does.
+since. An objection is removed, or only its closing taken back. What followed from it goes with it, nothing else does.
 """
 
 from typing import NamedTuple
@@ -9,10 +9,11 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, or_, select
 
-from agent.changes import Sent, merged, move_of, standing_moves
+from agent.changes import merged, move_of, standing_moves
 from agent.errors import Rejected
 from agent.known import Answer
 from agent.model import History
+from agent.objection_changes import shown_objection
 from agent.review import Given
 from agent.store import answers, histories, outbox
 from agent.store.tables import activity, history
@@ -53,8 +54,10 @@ def _target(tx: Connection, key: str) -> Target:
     kind, subject, body = (row.kind, row.subject, row.body) if row is not None else ("", key, {})
     if kind in ("move_stage", "withdraw_stage"):
         return _move(tx, str(body.get("move", key)), subject)
-    if kind in ("open_objection", "close_objection"):
-        return _objection(tx, subject)
+    if kind == "correct_move":
+        return _move(tx, str(body["move"]), subject)
+    if subject.startswith("objection:") and row is not None:
+        return _objection(tx, subject, f":{body['cause']}:{body['closed_by']}" if kind == "close_objection" else "")
     names = (subject, f"<{subject}>")
     found = tx.scalars(select(activity.c.key).where(or_(activity.c.key == subject, activity.c.identity.in_(names))))
     keys = list(found)
@@ -98,9 +101,12 @@ def _move(tx: Connection, key: str, subject: str) -> Target:
     return Target(one, subject, key in standing_moves(sent))
 
 
-def _objection(tx: Connection, key: str) -> Target:
-    sent = outbox.of_subjects(tx, [key])
-    opened: Sent = next(one for one in sent if one.kind == "open_objection")
+def _objection(tx: Connection, record: str, turn: str) -> Target:
+    """The objection itself, or (`turn`) that it was met, dropped or passed."""
+    sent = outbox.of_subjects(tx, [record])
+    opened = next(one for one in sent if one.kind == "open_objection")
     deal_id = opened.body["deal_id"]
-    one = Answer(kind="", subject=key, deal_ids=(deal_id,), evidence=opened.body["activity"])
-    return Target(one, f"deal:{deal_id}", stands=True)
+    one = Answer(kind="", subject=record + turn, deal_ids=(deal_id,), evidence=opened.body["activity"])
+    shown = shown_objection(sent)
+    stands = shown is not None and (not turn or shown.get("state") == "closed")
+    return Target(one, f"deal:{deal_id}", stands)

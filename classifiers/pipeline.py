@@ -185,8 +185,9 @@ def _sentences(doc: Doc, component: Phrases) -> Iterator[Sentence]:
             ends=stops,
             clauses=_clauses(some, places, stops),
             question=_question(some),
-            hits=tuple(hit for hit in hits if hit.rule.kind != "cue"),
+            hits=tuple(hit for hit in hits if hit.rule.kind not in ("cue", "settling")),
             cues=tuple(hit for hit in hits if hit.rule.kind == "cue"),
+            settling=tuple(hit for hit in hits if hit.rule.kind == "settling"),
         )
 
 

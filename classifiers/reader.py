@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from agent.model import Cut, Letter, MilestoneRead, NotBusiness, ObjectionRead, Reading
+from agent.model import Cut, Letter, MilestoneRead, NotBusiness, ObjectionRead, Reading, SettlingRead
 from classifiers import votes
 from classifiers.automated import automated, matter
 from classifiers.clean import find_cuts, handed_over, kept, language, without_history
@@ -21,6 +21,7 @@ from classifiers.manifest import version as model_version
 from classifiers.milestones import buying, milestones
 from classifiers.objections import objections
 from classifiers.rules import book
+from classifiers.settling import settling
 from classifiers.spans import Sentence
 
 MAX_TEXT = 40_000  # characters of one letter; what stands behind is not read
@@ -47,6 +48,7 @@ class Ruled(msgspec.Struct, frozen=True):
     sentences: tuple[Sentence, ...]  # empty where nothing can be said
     milestones: tuple[MilestoneRead, ...] = ()
     objections: tuple[ObjectionRead, ...] = ()
+    settling: tuple[SettlingRead, ...] = ()
 
 
 def read_all(letters: Sequence[Letter]) -> list[Reading]:
@@ -157,7 +159,7 @@ def _ruled(one: Prepared, some: tuple[Sentence, ...]) -> Ruled:
         return Ruled(one, ())
     proven = milestones(one.letter, some, book(_tongue(one)).lists)
     held = () if one.machine else objections(one.letter, some, {read.name for read in proven})
-    return Ruled(one, some, proven, held)
+    return Ruled(one, some, proven, held, () if one.machine else settling(one.letter, some))
 
 
 def _weighed(one: Ruled, seen: Example, model: Model) -> Reading:
@@ -166,21 +168,23 @@ def _weighed(one: Ruled, seen: Example, model: Model) -> Reading:
     name = model.manifest.version
     proven = votes.milestones(*asked, one.milestones, model.manifest.milestones, name)
     held = () if one.prepared.machine else votes.objections(*asked, one.objections, model.manifest.objections, name)
-    return _reading(one.prepared, proven, held, full_version(name))
+    return _reading(one, proven, held, full_version(name))
 
 
 def by_rules(one: Ruled, model: str = "") -> Reading:
     """What the rules say; `model` names the heads that had nothing to see in it."""
-    return _reading(one.prepared, one.milestones, one.objections, full_version(model))
+    return _reading(one, one.milestones, one.objections, full_version(model))
 
 
-def _reading(one: Prepared, proven: tuple[MilestoneRead, ...], held: tuple[ObjectionRead, ...], named: str) -> Reading:
+def _reading(ruled: Ruled, proven: tuple[MilestoneRead, ...], held: tuple[ObjectionRead, ...], named: str) -> Reading:
+    one = ruled.prepared
     return Reading(
         version=named,
         language=one.language,
         cuts=one.cuts,
         milestones=proven,
         objections=held,
+        settling=ruled.settling,
         automated=one.machine,
         business=one.matter in ("", "recruit") and one.machine != "newsletter",
         matter=one.matter,

@@ -12,9 +12,9 @@ import msgspec
 from agent.errors import Rejected
 from classifiers.phrases import Line, Vocabulary
 
-Kind = Literal["milestone", "objection", "topic", "cue"]
+Kind = Literal["milestone", "objection", "topic", "cue", "settling"]
 LANGUAGES = ("en", "ru")
-ROOMS = ("words", "milestones", "objections", "cues")
+ROOMS = ("words", "milestones", "objections", "cues", "settling")
 
 
 def _texts(language: str) -> list[str]:

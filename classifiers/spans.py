@@ -29,6 +29,7 @@ class Sentence(msgspec.Struct, frozen=True):
     question: bool
     hits: tuple[Hit, ...] = ()  # milestones, objections, topics
     cues: tuple[Hit, ...] = ()
+    settling: tuple[Hit, ...] = ()  # what may settle an objection of an earlier letter
 
     def has(self, cue: str) -> bool:
         return any(hit.rule.name == cue for hit in self.cues)

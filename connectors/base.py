@@ -134,8 +134,14 @@ class Crm(Protocol):
                      what the deal went through since is noted, and the deal stays where it is.
     withdraw_stage   deal_id, move (the key of the change that is taken back), from (its stage), stage (where the deal
                      stands without it; None: a person has moved it since, and it stays there), why; needs its move.
-    open_objection   deal_id, activity, stage, type, genuine, reason, condition, quote, at.
-    close_objection  objection, at, why; needs its open_objection.
+    correct_move     change (the key of a move_stage, which it needs), and its at, evidence, quote anew: earlier
+                     evidence came late. The deal stays where it is.
+    open_objection   objection (its key), deal_id, activity, stage, type, genuine, reason, condition, quote, at,
+                     state (open | answered). The three below need it.
+    update_objection the same; closed, cause, closed_by, closed_quote are null when the client has come back to it.
+    close_objection  objection, state (closed), closed, cause (met | dropped | passed), closed_by (the activity's key;
+                     "" for a person's move), closed_quote.
+    remove_objection objection: nothing is said of it any more.
 
     An id in a body that is the key of a change stands for the record which that change made: `remote` has its id.
     """

@@ -10,9 +10,11 @@ from sqlalchemy import Connection, select
 
 from agent import reports
 from agent.answers import Verdicts
-from agent.cli.common import NO, ConfigPath, Json, complain, one_line, opened, safe_json, tell, tell_table
+from agent.cli.common import NO, ConfigPath, Json, complain, opened, safe_json, tell, tell_table
+from agent.cli.objections import rep_name, show_objections
 from agent.config import Config
 from agent.model import History
+from agent.objection_report import objection_report
 from agent.store import answers, mirror
 from agent.store.tables import history
 from agent.texts import say, word
@@ -43,13 +45,14 @@ def report(
             rows = _trust(tx, loaded)
         else:
             _needs_pipelines(loaded)
-            rows = (reports.funnel if name is Report.funnel else reports.objections)(book, loaded.pipelines)
+            if name is Report.objections:
+                show_objections(objection_report(book, loaded.pipelines), book, as_json=as_json)
+                return
+            rows = reports.funnel(book, loaded.pipelines)
     if as_json:
         print(safe_json(msgspec.json.encode(rows).decode()))
     elif name is Report.funnel:
         _print_funnel(rows, book, loaded)
-    elif name is Report.objections:
-        _print_objections(rows, book)
     elif name is Report.trust:
         _print_trust(rows)
     elif name is Report.logged:
@@ -95,7 +98,7 @@ def _print_funnel(rows: list[reports.FunnelRow], book: reports.Book, config: Con
         for stage in pipeline.stages:
             for r in (r for r in rows if (r.pipeline, r.stage) == (pipeline.name, stage.name)):
                 result = f": {stage.result}" if stage.result else ""
-                who = f"  {_rep(book, r.owner)}" if r.owner else f"{stage.name}{result}"
+                who = f"  {rep_name(book, r.owner)}" if r.owner else f"{stage.name}{result}"
                 table.append((who, r.entered, _moved_on(r), r.here, _days(r), r.proposed or ""))
         tell(say("report.funnel", pipeline=pipeline.name))
         tell_table(heads, table)
@@ -109,35 +112,6 @@ def _moved_on(row: reports.FunnelRow) -> str:
 
 def _days(row: reports.FunnelRow) -> str:
     return "" if row.median_days is None else f"{row.median_days:.1f}"
-
-
-def _rep(book: reports.Book, owner: str) -> str:
-    return book.reps[owner].name if owner in book.reps else owner
-
-
-def _print_objections(rows: list[reports.ObjectionRow], book: reports.Book) -> None:
-    if not rows:
-        tell(say("report.no_objections"))
-    for (pipeline, stage), group in groupby(rows, key=lambda r: (r.pipeline, r.stage)):
-        found = list(group)
-        still_open = sum(r.objection.state == "open" for r in found)
-        tell(say("report.objections", pipeline=pipeline, stage=stage, count=len(found), open=still_open))
-        for r in found:
-            _print_objection(r, book)
-        tell("")
-
-
-def _print_objection(row: reports.ObjectionRow, book: reports.Book) -> None:
-    o = row.objection
-    sort = say("explain.genuine") if o.genuine else say("explain.stalling")
-    kind = f"{word('objection', o.type)}, {sort}, {word('report', 'proposed' if o.why else o.state)}"
-    tell(f"{o.opened:%Y-%m-%d}  {kind}: {row.deal} ({_rep(book, row.owner)})", indent=2)
-    quote = one_line(o.quote)
-    tell(f"“{quote}”", indent=6)
-    if o.reason and one_line(o.reason) != quote.rstrip(".!"):
-        tell(say("report.because", text=one_line(o.reason)), indent=6)
-    if o.condition:
-        tell(say("report.condition", text=one_line(o.condition)), indent=6)
 
 
 def _print_logged(rows: list[reports.LoggedRow], book: reports.Book) -> None:

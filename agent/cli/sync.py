@@ -44,6 +44,7 @@ from agent.sync import Done
 from agent.sync import sync as sync_once
 from agent.texts import say
 
+ABOUT = ("subject", "quote", "closed_quote", "name")  # what a change is about, in the words of a letter
 PATIENCE = 120.0  # seconds that `sync` waits for a CRM that asks it to come back later
 
 Watch = Callable[[], AbstractContextManager[Callable[[Progress], None]]]
@@ -117,8 +118,8 @@ def _in_words(change: Mapping[str, Any]) -> str:
     deals = ", ".join(body.get("deal_ids") or filter(None, [body.get("deal_id")]))
     what = say(f"change.{change['kind']}", deal=deals, stage=body.get("stage", ""), name=one_line(body.get("name", "")))
     where = f" [{deals}]" if change["kind"] == "log_activity" and deals else ""
-    about = next((str(body[name]) for name in ("subject", "quote", "why", "name") if body.get(name)), "")
-    return f"{str(body.get('at', ''))[:10]} {what}{where}: {one_line(about)}".strip()
+    about = next((str(body[name]) for name in ABOUT if body.get(name)), "")
+    return f"{str(body.get('at') or body.get('closed') or '')[:10]} {what}{where}: {one_line(about)}".strip()
 
 
 def _moment(since: str | None) -> datetime | None:

@@ -33,10 +33,14 @@ def apply(
             return _move(tx, change, kind_of_stage)
         case "withdraw_stage":
             return _withdraw(tx, change, kind_of_stage)
+        case "correct_move":
+            return _correct_move(tx, change.body)
         case "open_objection":
-            return _open_objection(tx, change)
-        case "close_objection":
-            return _close_objection(tx, change.body)
+            return _open_objection(tx, change.body)
+        case "update_objection" | "close_objection":
+            return _update_objection(tx, change.body)
+        case "remove_objection":
+            return _remove_objection(tx, change.body)
         case "create_company" | "create_contact" | "create_deal":
             put_created(tx, change, str(change.body["id"]), remote)
     return str(change.body["id"])
@@ -135,16 +139,40 @@ def _withdraw(tx: Connection, change: Change, kind_of_stage: Mapping[tuple[str, 
     return change.key
 
 
-def _open_objection(tx: Connection, change: Change) -> str:
-    body: Mapping[str, Any] = change.body
-    columns = ("deal_id", "activity", "stage", "type", "genuine", "reason", "condition", "quote")
-    values = {name: body[name] for name in columns}
+def _correct_move(tx: Connection, body: Mapping[str, Any]) -> str:
+    """Another day and quote for a stage that we gave; where the deal stands does not change by it."""
+    at = datetime.fromisoformat(body["at"])
+    row = tx.execute(select(stage_event).where(stage_event.c.change == body["change"])).first()
+    if row is None:
+        raise Rejected(f"the stage {body['stage']} of the deal {body['deal_id']} is not in the CRM any more")
+    values = {"date": at, "evidence": body["evidence"], "quote": body["quote"]}
+    tx.execute(update(stage_event).where(stage_event.c.id == row.id).values(**values))
+    closed_then = (deal.c.id == row.deal_id, deal.c.stage == row.stage, deal.c.closed_at == row.date)
+    tx.execute(update(deal).where(*closed_then).values(closed_at=at))
+    return str(body["change"])
+
+
+_OBJECTION = ("deal_id", "activity", "stage", "type", "genuine", "reason", "condition", "quote", "state")
+_ENDING = ("cause", "closed_by", "closed_quote")
+
+
+def _open_objection(tx: Connection, body: Mapping[str, Any]) -> str:
+    values = {name: body[name] for name in _OBJECTION}
     opened = datetime.fromisoformat(body["at"])
-    tx.execute(insert(crm_objection).values(key=change.key, opened=opened, **values))
-    return change.key
+    tx.execute(insert(crm_objection).values(key=body["objection"], opened=opened, **values))
+    return str(body["objection"])
 
 
-def _close_objection(tx: Connection, body: Mapping[str, Any]) -> str:
-    values = {"closed": datetime.fromisoformat(body["at"]), "closed_by": body["why"]}
+def _update_objection(tx: Connection, body: Mapping[str, Any]) -> str:
+    """What a correction, an answer, an end or a return says of it; what it does not name stays."""
+    values: dict[str, Any] = {name: body[name] for name in (*_OBJECTION, *_ENDING) if name in body}
+    for column, name in (("opened", "at"), ("closed", "closed")):
+        if name in body:
+            values[column] = datetime.fromisoformat(body[name]) if body[name] else None
     tx.execute(update(crm_objection).where(crm_objection.c.key == body["objection"]).values(**values))
+    return str(body["objection"])
+
+
+def _remove_objection(tx: Connection, body: Mapping[str, Any]) -> str:
+    tx.execute(delete(crm_objection).where(crm_objection.c.key == body["objection"]))
     return str(body["objection"])

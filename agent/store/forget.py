@@ -24,7 +24,15 @@ from agent.store.tables import (
 )
 
 BY_FOLD = ("private", "vendor", "recruit", "newsletter")  # reasons that a later contact puts in question
-WORDLESS: dict[str, Any] = {"subject": "", "excerpt": "", "quote": "", "reasons": [], "reason": None, "condition": None}
+WORDLESS: dict[str, Any] = {
+    "subject": "",
+    "excerpt": "",
+    "quote": "",
+    "reasons": [],
+    "reason": None,
+    "condition": None,
+    "closed_quote": "",
+}
 
 
 def forget_words(tx: Connection, activities: Sequence[str]) -> None:
@@ -35,12 +43,14 @@ def forget_words(tx: Connection, activities: Sequence[str]) -> None:
         tx.execute(update(stage_event).where(stage_event.c.evidence.in_(keys)).values(quote=""))
         wordless = {"reason": None, "condition": None, "quote": ""}
         tx.execute(update(crm_objection).where(crm_objection.c.activity.in_(keys)).values(**wordless))
+        tx.execute(update(crm_objection).where(crm_objection.c.closed_by.in_(keys)).values(closed_quote=""))
 
 
 def _blank_outbox(tx: Connection, keys: Collection[str]) -> None:
     body = outbox.c.body
     about = or_(
-        outbox.c.subject.in_(keys), body["evidence"].as_string().in_(keys), body["activity"].as_string().in_(keys)
+        outbox.c.subject.in_(keys),
+        *(body[name].as_string().in_(keys) for name in ("evidence", "activity", "closed_by")),
     )
     for row in list(tx.execute(select(outbox.c.seq, outbox.c.body).where(about))):
         blank = {**row.body, **{name: nothing for name, nothing in WORDLESS.items() if name in row.body}}

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, update
 
-from agent.changes import Sent
 from agent.model import Change
+from agent.sent import Sent
 from agent.store.rows import chunks
 from agent.store.tables import outbox
 

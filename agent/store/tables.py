@@ -339,9 +339,12 @@ crm_objection = Table(
     Column("reason", Text),
     Column("condition", Text),
     Column("quote", Text, nullable=False),
+    Column("state", String(10), nullable=False),  # open, answered, closed
     Column("opened", Instant, nullable=False),
     Column("closed", Instant),
-    Column("closed_by", Text),
+    Column("cause", String(10)),  # met, dropped, passed
+    Column("closed_by", String(80)),  # key of the activity that shows it; "" for a person's move
+    Column("closed_quote", Text),
 )
 
 twin = Table(

@@ -175,11 +175,15 @@ class MemoryCrm:
             case "withdraw_stage":
                 self._withdraw(body)
                 return self._edit(change, earlier, {"why": body["why"]}, removed=True)
+            case "correct_move":
+                return self._edit(change, earlier, {name: body[name] for name in ("at", "evidence", "quote")})
             case "open_objection":
                 self.deal(body["deal_id"])
                 return self._new(change, body)
-            case "close_objection":
-                return self._edit(change, earlier, {"closed": body["at"], "why": body["why"]})
+            case "update_objection" | "close_objection":
+                return self._edit(change, earlier, body)
+            case "remove_objection":
+                return self._edit(change, earlier, {}, removed=True)
 
     def _new(self, change: Change, body: dict[str, Any]) -> str:
         record_id = self._next_id()

@@ -5,7 +5,7 @@ of ours by which they would take a record only once.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -49,8 +49,11 @@ class Desk(Protocol):
     def stage(self, deal_id: str) -> tuple[str, str]:
         """The deal's stage and status."""
 
-    def objections(self) -> list[tuple[str, bool]]:
-        """Every objection shown: its quote, and whether it is still open."""
+    def objections(self) -> list[tuple[str, str]]:
+        """Every objection shown: its quote and its state, or for what it was closed."""
+
+    def moved(self) -> list[tuple[str, str, str]]:
+        """Every stage that we gave: which, when (RFC 3339, UTC), and the quote."""
 
 
 class HostedDesk(Desk, Protocol):
@@ -97,17 +100,43 @@ def move(stage: str, hours: int, deal_id: str = "d-1") -> Change:
     return Change(key=f"move:{deal_id}:{stage}", kind="move_stage", subject=f"deal:{deal_id}", body={**body, **rest})
 
 
+def correct(move: Change, hours: int, quote: str) -> Change:
+    body = {**move.body, "change": move.key, "at": at(hours), "quote": quote, "evidence": "a-0"}
+    return Change(
+        key=f"{move.key}:corrected:1", kind="correct_move", subject=move.subject, needs=(move.key,), body=body
+    )
+
+
 def objection(deal_id: str = "d-1") -> Change:
-    words = {"type": "price", "genuine": True, "reason": "over our budget", "condition": None, "quote": "too expensive"}
-    body = {"deal_id": deal_id, "activity": "a-1", "stage": "Proposal", "at": at(2), **words}
-    return Change(key=f"objection:{deal_id}:a-1", kind="open_objection", subject=f"objection:{deal_id}:a-1", body=body)
+    key = f"objection:{deal_id}:a-1"
+    words = {"type": "price", "genuine": False, "reason": None, "condition": None, "quote": "too expensive"}
+    where = {"objection": key, "deal_id": deal_id, "activity": "a-1", "stage": "Proposal", "at": at(2), "state": "open"}
+    return Change(key=key, kind="open_objection", subject=key, body={**where, **words})
+
+
+def _later(opened: Change, kind: Any, name: str, **news: object) -> Change:
+    body = {"objection": opened.key, **news}
+    return Change(key=f"{opened.key}:{name}:1", kind=kind, subject=opened.key, needs=(opened.key,), body=body)
+
+
+def explained(opened: Change) -> Change:
+    """The client has named his reason, and we have answered."""
+    news = {"genuine": True, "reason": "over our budget", "quote": "it is over our budget", "state": "answered"}
+    return _later(opened, "update_objection", "update", **{**opened.body, **news})
 
 
 def answer_to(opened: Change) -> Change:
-    body: dict[str, object] = {"objection": opened.key, "at": at(9), "why": "the client dropped it"}
-    return Change(
-        key=f"{opened.key}:closed", kind="close_objection", subject=opened.key, needs=(opened.key,), body=body
-    )
+    end = {"state": "closed", "closed": at(9), "cause": "dropped", "closed_by": "a-2", "closed_quote": "it is settled"}
+    return _later(opened, "close_objection", "dropped", **end)
+
+
+def reopened(opened: Change) -> Change:
+    ended = dict.fromkeys(("closed", "cause", "closed_by", "closed_quote"))
+    return _later(opened, "update_objection", "again", **{**opened.body, "state": "open", **ended})
+
+
+def removed(opened: Change) -> Change:
+    return _later(opened, "remove_objection", "remove")
 
 
 def write(crm: Crm, *changes: Change) -> list[str]:
@@ -182,10 +211,27 @@ class CrmSuite:
 
     def test_an_objection_is_one_record_from_its_opening_to_its_end(self, desk: Desk) -> None:
         write(desk.crm, objection())
-        assert desk.objections() == [("too expensive", True)]
-        closing = answer_to(objection())
-        desk.crm.write(closing, {objection().key: str(desk.crm.find(objection().key))})
-        assert desk.objections() == [("too expensive", False)]
+        assert desk.objections() == [("too expensive", "open")]
+        remote = {objection().key: str(desk.crm.find(objection().key))}
+        desk.crm.write(explained(objection()), remote)
+        assert desk.objections() == [("it is over our budget", "answered")]
+        desk.crm.write(answer_to(objection()), remote)
+        assert desk.objections() == [("it is over our budget", "dropped")]
+
+    def test_an_objection_that_the_client_returns_to_is_open_again(self, desk: Desk) -> None:
+        write(desk.crm, objection(), answer_to(objection()), reopened(objection()))
+        assert desk.objections() == [("too expensive", "open")]
+
+    def test_an_objection_of_which_nothing_is_said_any_more_is_shown_no_more(self, desk: Desk) -> None:
+        write(desk.crm, objection(), removed(objection()))
+        assert desk.objections() == []
+
+    def test_earlier_evidence_that_came_late_corrects_the_day_and_the_quote_of_our_own_move(self, desk: Desk) -> None:
+        first = move("Proposal", 5)
+        write(desk.crm, first, move("Contract", 8), correct(first, 3, "the offer is attached"))
+        assert desk.moved()[0] == ("Proposal", at(3), "the offer is attached")
+        assert len(desk.moved()) == 2
+        assert desk.stage("d-1") == ("Contract", "open")
 
 
 class HostedCrmSuite(CrmSuite):

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from agent.model import Change
 from agent.store import Store, crm, mirror, outbox
-from agent.store.tables import crm_activity, crm_objection, deal
+from agent.store.tables import crm_activity, crm_objection, deal, stage_event
 from connectors import load
 from connectors.crm.local import LocalCrm, LocalCrmOptions
 from tests.connectors.crm_suite import COMPANY, CONTACT, DEALS, PIPELINE, REP, START, CrmSuite, log, write
@@ -44,8 +44,12 @@ class LocalDesk:
         row = self.tx.execute(select(deal).where(deal.c.id == deal_id)).one()
         return row.stage, row.status
 
-    def objections(self) -> list[tuple[str, bool]]:
-        return [(row.quote, row.closed is None) for row in self.tx.execute(select(crm_objection))]
+    def objections(self) -> list[tuple[str, str]]:
+        return [(row.quote, row.cause or row.state) for row in self.tx.execute(select(crm_objection))]
+
+    def moved(self) -> list[tuple[str, str, str]]:
+        query = select(stage_event).where(stage_event.c.by == "agent").order_by(stage_event.c.id)
+        return [(row.stage, row.date.isoformat(), row.quote) for row in self.tx.execute(query)]
 
 
 @pytest.fixture

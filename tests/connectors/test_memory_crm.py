@@ -47,8 +47,13 @@ class MemoryDesk:
         deal = self.crm.deal(deal_id)
         return deal.stage, deal.status
 
-    def objections(self) -> list[tuple[str, bool]]:
-        return [(stored.body["quote"], "closed" not in stored.body) for stored in self.crm.written("open_objection")]
+    def objections(self) -> list[tuple[str, str]]:
+        shown = [stored.body for stored in self.crm.written("open_objection") if not stored.removed]
+        return [(body["quote"], body.get("cause") or body["state"]) for body in shown]
+
+    def moved(self) -> list[tuple[str, str, str]]:
+        shown = [stored.body for stored in self.crm.written("move_stage")]
+        return [(body["stage"], body["at"], body["quote"]) for body in shown]
 
     def fail_next(self, failure: Failure, after: float | None = None) -> None:
         self.crm.fail_next(failure, after)

@@ -20,6 +20,7 @@ from agent.model import (
     ObjectionRead,
     Pipeline,
     Reading,
+    SettlingRead,
     Span,
     Stage,
     StageEvent,
@@ -133,6 +134,7 @@ def reading(
     automated: str = "",
     matter: str = "",
     cuts: Sequence[Cut] = (),
+    settling: Sequence[SettlingRead] = (),
 ) -> Reading:
     return Reading(
         cuts=tuple(cuts),
@@ -140,6 +142,7 @@ def reading(
         language="en",
         milestones=tuple(milestones),
         objections=tuple(objections),
+        settling=tuple(settling),
         automated=automated,  # type: ignore[arg-type]  # the tables say which words are allowed
         business=not matter,
         matter=matter,  # type: ignore[arg-type]

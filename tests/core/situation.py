@@ -22,7 +22,9 @@ from agent.known import Answer, Client, Seen
 from agent.model import (
     Cut,
     Deal,
+    Direction,
     History,
+    Letter,
     Link,
     Meeting,
     Message,
@@ -31,7 +33,9 @@ from agent.model import (
     ObjectionLife,
     ObjectionRead,
     Reading,
+    SettlingRead,
 )
+from classifiers.reader import ruled_all
 from tests.core import builders as b
 
 FOLDER = Path(__file__).with_name("situations")
@@ -82,7 +86,7 @@ class Played:
 
 def _told(o: ObjectionLife) -> str:
     grounds = f"{'genuine' if o.genuine else 'stalling'} {o.type}"
-    state = "proposed" if o.why else o.state
+    state = "proposed" if o.why else o.cause or o.state
     return f"{o.deal_id}: {grounds} at {o.stage}, {state}" + (f" {o.closed:%m-%d}" if o.closed else "")
 
 
@@ -164,7 +168,7 @@ def situation(told: dict[str, Any]) -> Situation:
                     thread=thread,
                     sender=one.get("sender", ""),
                     mailbox=one.get("mailbox", ""),
-                    read=_reading(one),
+                    read=_reading(one, record),
                     gone=one.get("gone", False),
                 )
             )
@@ -258,20 +262,28 @@ def _clients(people: Directory, records: list[Message | Meeting], threads: list[
     return [k or of_thread[t] or s or {STRANGER} for k, t, s in zip(known, threads, strangers, strict=True)]
 
 
-def _reading(one: dict[str, Any]) -> Reading:
+def _reading(one: dict[str, Any], record: Message | Meeting) -> Reading:
     text = one.get("text", "")
+    sender = record.from_[0].email if isinstance(record, Message) else ""
     return b.reading(
         [_milestone(name, text) for name in one.get("proves", ())],
         [_objection(told, text) for told in one.get("objects", ())],
         one.get("automated", ""),
         one.get("matter", ""),
         _signature(text, one.get("signs", "")),
+        _settling("outbound" if b.is_ours(sender) else "inbound", text) if sender and "automated" not in one else (),
     )
 
 
 def _signature(text: str, signs: str) -> list[Cut]:
     start = len(text) + 2
     return [Cut(start=start, end=start + len(signs), kind="signature")] if signs else []
+
+
+@cache
+def _settling(direction: Direction, text: str) -> tuple[SettlingRead, ...]:
+    """Here the reader itself reads: what grants, withdraws or tells something is told by the letter's own words."""
+    return ruled_all([Letter(direction=direction, subject="", body=text)])[0].settling
 
 
 def _milestone(name: str, text: str) -> MilestoneRead:

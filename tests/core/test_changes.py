@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.changes import EXCERPT, Sent, difference, merged
+from agent.changes import EXCERPT, difference, merged
 from agent.clients import Directory
 from agent.known import Seen
 from agent.model import Candidate, Change, History, Link, ObjectionLife, Reason, StageMove
+from agent.sent import Sent
 from tests.core import builders as b
 
 EVERYTHING = ("activities", "stages", "objections", "records")
@@ -61,7 +62,8 @@ def price(closed: str = "") -> ObjectionLife:
         state="closed" if closed else "open",
         opened=b.day("03-02"),
         closed=b.day(closed) if closed else None,
-        closed_by="the deal reached contract" if closed else "",
+        cause="passed" if closed else "",
+        closed_by="later letter" if closed else "",
     )
 
 
@@ -123,7 +125,29 @@ def test_an_objection_is_opened_and_closed_once_each() -> None:
     assert [c.kind for c in opened] == ["open_objection"]
     (closed,) = difference(History(client="kiln", objections=(price("03-09"),)), {}, [], sent(opened), EVERYTHING)
     assert (closed.kind, closed.needs) == ("close_objection", (opened[0].key,))
-    assert closed.body["why"] == "the deal reached contract"
+    assert (closed.body["cause"], closed.body["closed_by"]) == ("passed", "later letter")
+
+
+def test_earlier_evidence_that_comes_late_corrects_our_own_move() -> None:
+    before = sent(difference(History(client="kiln", moves=(move("proposal", "03-09"),)), {}, [], [], EVERYTHING))
+    earlier = History(client="kiln", moves=(move("proposal", "03-02", evidence="earlier letter"),))
+    (correction,) = difference(earlier, {}, [], before, EVERYTHING)
+    assert (correction.kind, correction.needs) == ("correct_move", ("stage:kiln:proposal:1",))
+    assert correction.body["at"] == b.day("03-02").isoformat()
+    assert difference(earlier, {}, [], [*before, *sent([correction])], EVERYTHING) == []
+
+
+def test_a_move_on_which_a_person_has_spoken_is_left_as_he_saw_it() -> None:
+    before = sent(difference(History(client="kiln", moves=(move("proposal", "03-09"),)), {}, [], [], EVERYTHING))
+    earlier = History(client="kiln", moves=(move("proposal", "03-02"),))
+    assert difference(earlier, {}, [], before, EVERYTHING, touched={"stage:kiln:proposal:1"}) == []
+
+
+def test_a_quote_that_was_let_go_is_not_written_again() -> None:
+    before = sent(difference(History(client="kiln", moves=(move("proposal", "03-09"),)), {}, [], [], EVERYTHING))
+    wordless = [Sent(key=s.key, kind=s.kind, subject=s.subject, body={**s.body, "quote": ""}) for s in before]
+    said = History(client="kiln", moves=(move("proposal", "03-09"),))
+    assert difference(said, {}, [], wordless, EVERYTHING) == []
 
 
 @pytest.mark.parametrize("allowed", EVERYTHING)

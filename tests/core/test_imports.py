@@ -16,8 +16,19 @@ PURE = {
     f"agent.{name}"
     for name in (
         *("intake", "words", "clients", "known", "business"),
-        *("learned", "match", "proof", "stages", "objections", "newcomers", "new_deals", "history", "changes"),
-        *("answers", "takeback", "trust"),
+        *(
+            "learned",
+            "match",
+            "proof",
+            "stages",
+            "terms",
+            "settling",
+            "objections",
+            "newcomers",
+            "new_deals",
+            "history",
+        ),
+        *("sent", "objection_changes", "changes", "answers", "takeback", "trust"),
     )
 }
 TOP = ("agent.cli", "agent.daemon")

@@ -1,103 +1,119 @@
 """An objection's life, told one by one."""
 
-import pytest
-
 from agent.model import ObjectionLife
 from agent.objections import ObjectionBook
-from tests.core.builders import day, objection
+from tests.core import builders as b
+from tests.core.situation import Situation, situation
 
-GATE = "Your crane cannot pass our gate, it is 2.9 m high, unless you bring the small one."
-
-
-def raised(type_: str = "technical", reason: str = "", condition: str = "", text: str = GATE) -> ObjectionBook:
-    book = ObjectionBook(())
-    raise_in(book, type_, reason, condition, text)
-    return book
+GATE = "Your crane cannot pass our gate, it is 2.9 m high."
 
 
-def raise_in(
-    book: ObjectionBook, type_: str, reason: str = "", condition: str = "", text: str = GATE, no: int = 1
-) -> None:
-    book.raise_(
-        objection(type_, text, reason=reason, condition=condition),
-        deal_id="kiln",
-        stage="proposal",
-        activity=f"letter {no}",
-        message_id=f"<{no}@mail.example>",
-        at=day(f"03-{no:02}"),
-    )
+def told(*happens: dict[str, object], **more: object) -> Situation:
+    return situation({"name": "one", "deals": ["kiln"], "happens": list(happens), **more})
 
 
-def only(book: ObjectionBook) -> ObjectionLife:
-    (one,) = book.all()
+def says(on: str, text: str, type_: str, **grounds: str) -> dict[str, object]:
+    return {"on": on, "from": "jo", "thread": "t", "text": text, "objects": [{"type": type_, **grounds}]}
+
+
+def we_write(on: str, text: str, thread: str = "t") -> dict[str, object]:
+    return {"on": on, "from": "anna", "to": "jo", "thread": thread, "text": text}
+
+
+def writes(on: str, text: str, *proves: str) -> dict[str, object]:
+    return {"on": on, "from": "jo", "thread": "t", "text": text, "proves": list(proves)}
+
+
+def lives(this: Situation) -> list[ObjectionLife]:
+    return [o for history in this.play().histories for o in history.objections]
+
+
+def only(this: Situation) -> ObjectionLife:
+    (one,) = lives(this)
     return one
 
 
+RAISED = says("03-01", GATE, "technical", reason="it is 2.9 m high", condition="")
+
+
 def test_an_objection_keeps_its_letter_its_stage_and_its_words() -> None:
-    one = only(raised(reason="Your crane cannot pass our gate", condition="you bring the small one"))
-    assert (one.message_id, one.stage, one.opened) == ("<1@mail.example>", "proposal", day("03-01"))
-    assert one.reason == "Your crane cannot pass our gate"
-    assert one.condition == "you bring the small one"
-    assert one.quote == GATE
+    one = only(told(says("03-01", GATE, "technical", reason="it is 2.9 m high", condition="Your crane")))
+    assert (one.message_id, one.stage, one.opened) == ("<no. 1@mail.example>", "lead", b.day("03-01"))
+    assert (one.reason, one.condition, one.quote) == ("it is 2.9 m high", "Your crane", GATE)
 
 
-def test_a_pretext_that_gets_its_reason_keeps_its_first_day() -> None:
-    book = raised()
-    raise_in(book, "technical", "it is 2.9 m high", no=2)
-    one = only(book)
-    assert one.genuine
-    assert one.reason == "it is 2.9 m high"
-    assert (one.opened, one.activity) == (day("03-01"), "letter 1")
-
-
-def test_two_types_are_two_objections() -> None:
-    book = raised("technical")
-    raise_in(book, "price", no=2)
-    assert [o.type for o in book.all()] == ["technical", "price"]
-
-
-@pytest.mark.parametrize(
-    ("reply", "state"),
-    [
-        ("We bring the small crane through your gate.", "answered"),
-        ("Our cranes are lower than your gates.", "answered"),
-        ("The gate is a matter for Thursday.", "open"),
-        ("Thank you for the order of the bricks.", "open"),
-        ("", "open"),
-    ],
-)
-def test_only_a_reply_to_the_point_answers(reply: str, state: str) -> None:
-    book = raised(reason="Your crane cannot pass our gate")
-    book.we_wrote("kiln", reply)
-    assert only(book).state == state
-
-
-def test_a_pretext_gives_us_nothing_to_answer() -> None:
-    book = raised()
-    book.we_wrote("kiln", GATE)
-    assert only(book).state == "open"
-
-
-def test_a_reply_on_another_deal_answers_nothing() -> None:
-    book = raised(reason="Your crane cannot pass our gate")
-    book.we_wrote("silo", "We bring the small crane through your gate.")
-    assert only(book).state == "open"
-
-
-def test_what_is_closed_says_when_and_why() -> None:
-    book = raised(reason="it is 2.9 m high")
-    book.close(book.unsettled("kiln"), day("03-09"), "the deal reached contract")
-    assert (only(book).state, only(book).closed, only(book).closed_by) == (
-        "closed",
-        day("03-09"),
-        "the deal reached contract",
+def test_a_pretext_that_gets_its_reason_keeps_its_first_day_and_its_story() -> None:
+    one = only(
+        told(says("03-01", "Hm, that gate of ours.", "technical"), says("03-04", GATE, "technical", reason=GATE))
     )
-    assert book.unsettled("kiln") == []
+    assert (one.genuine, one.reason, one.quote) == (True, GATE, GATE)
+    assert (one.opened, one.activity) == (b.day("03-01"), "no. 1")
+    assert [(e.what, e.activity) for e in one.events] == [("opened", "no. 1"), ("explained", "no. 2")]
 
 
-def test_an_objection_that_was_taken_back_is_not_raised_from_the_same_letter() -> None:
-    book = ObjectionBook({"objection:kiln:letter 1:price"})
-    raise_in(book, "price", no=1)
-    assert book.all() == ()
-    raise_in(book, "price", no=2)
-    assert only(book).activity == "letter 2"
+def test_a_new_condition_takes_the_place_of_the_old_one() -> None:
+    first = says("03-01", "44 a brick is too much. Make it 35.", "price", reason="44 a brick", condition="Make it 35")
+    second = says("03-08", "44 a brick is still too much, but make it 38.", "price", condition="make it 38")
+    assert only(told(first, second)).condition == "make it 38"
+
+
+def test_what_is_closed_says_when_why_and_in_whose_words() -> None:
+    one = only(
+        told(
+            says("03-01", "With 30 days to pay we cannot order. Give us 60 days.", "budget", condition="60 days"),
+            we_write("05-03", "We have thought about it. You have 60 days to pay."),
+        )
+    )
+    assert (one.state, one.cause, one.closed) == ("closed", "met", b.day("05-03"))
+    assert (one.closed_by, one.closed_quote) == ("no. 2", "You have 60 days to pay.")
+
+
+def test_an_objection_that_the_deal_passed_quotes_what_moved_the_deal() -> None:
+    one = only(told(RAISED, writes("03-09", "The contract is with our lawyer.", "contract_approval")))
+    assert (one.cause, one.closed_by, one.closed_quote) == ("passed", "no. 2", "The contract is with our lawyer.")
+    assert one.events[-1].stage == "contract"
+
+
+def test_a_persons_move_past_the_stage_has_no_letter_to_show() -> None:
+    one = only(told(RAISED, but={"kiln": {"moved": [{"on": "03-09", "to": "contract"}]}}))
+    assert (one.cause, one.closed, one.closed_by, one.closed_quote) == ("passed", b.day("03-09"), "", "")
+
+
+def test_its_whole_life_is_told_turn_by_turn() -> None:
+    one = only(
+        told(
+            RAISED,
+            we_write("03-02", "The small crane is 2.4 m high and passes every gate."),
+            says("03-05", "The gate again: your crane does not pass, 2.9 m.", "technical", reason="2.9 m"),
+            writes("03-09", "The gate is no longer a problem, we took it out."),
+        )
+    )
+    assert [e.what for e in one.events] == ["opened", "answered", "reopened", "dropped"]
+    assert one.letters == {"no. 1", "no. 3"}
+
+
+def test_an_objection_that_was_taken_back_by_a_person_is_not_raised_from_the_same_letter() -> None:
+    undone = [{"undone": "no. 1, kiln, technical"}]
+    assert lives(told(RAISED, answers=undone)) == []
+    again = says("03-05", GATE, "technical", reason=GATE)
+    assert only(told(RAISED, again, answers=undone)).activity == "no. 2"
+
+
+def test_a_closing_that_a_person_took_back_does_not_close_again() -> None:
+    people = told(RAISED).people
+    letter = b.letter("withdrawal", "03-09", "jo@marlowkilns.example", b.ANNA, text="The gate is no longer a problem.")
+    settling = told(writes("03-09", "The gate is no longer a problem.")).clients
+    read = next(iter(settling.values()))[0].reading
+    for undone, state in ((set(), "closed"), ({"objection:kiln:no. 1:technical:dropped:withdrawal"}, "open")):
+        book = ObjectionBook(undone)
+        book.hear(next(iter(told(RAISED).clients.values()))[0], "kiln", "lead")
+        book.hear(b.seen(letter, people, "", read=read), "kiln", "lead")
+        assert [o.state for o in book.all()] == [state]
+
+
+def test_two_reasons_of_one_type_in_one_letter_are_two_objections() -> None:
+    text = "44 a brick is too much. Your fitters cost 90 an hour, that is too much as well."
+    both = [{"type": "price", "reason": "44 a brick"}, {"type": "price", "reason": "Your fitters cost 90 an hour"}]
+    found = lives(told({"on": "03-01", "from": "jo", "text": text, "objects": both}))
+    assert [o.reason for o in found] == ["44 a brick", "Your fitters cost 90 an hour"]
+    assert len({o.key for o in found}) == 2

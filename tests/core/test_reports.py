@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from agent.model import Deal, ObjectionLife, Pipeline, StageMove
-from agent.reports import Book, Entered, FunnelRow, funnel, objections
+from agent.model import Deal, Pipeline, StageMove
+from agent.reports import Book, Entered, FunnelRow, funnel
 from tests.core.builders import day, deal, pipeline
 
 
@@ -13,7 +13,6 @@ def book(
     *deals: Deal,
     entered: Sequence[tuple[str, str, str]] = (),
     proposed: Sequence[tuple[str, str]] = (),
-    raised: Sequence[ObjectionLife] = (),
 ) -> Book:
     """`entered`: (day, deal, stage); `proposed`: (deal, stage)."""
     moves = [
@@ -34,7 +33,7 @@ def book(
         reps={},
         entered=[Entered(deal_id, stage, day(on), "agent") for on, deal_id, stage in sorted(entered)],
         proposed=moves,
-        objections=list(raised),
+        objections=[],
     )
 
 
@@ -125,48 +124,3 @@ def test_a_funnel_shows_only_its_own_deals() -> None:
 
 def test_without_deals_there_is_no_funnel() -> None:
     assert funnel(book(), [pipeline()]) == []
-
-
-# -- objections ---------------------------------------------------------------------------------------------------
-
-
-def raised(deal_id: str, stage: str, type_: str, on: str, state: str = "open") -> ObjectionLife:
-    return ObjectionLife(
-        key=f"objection:{deal_id}:{on}:{type_}",
-        deal_id=deal_id,
-        activity=on,
-        message_id=None,
-        stage=stage,
-        type=type_,
-        genuine=True,
-        reason="44 a brick",
-        condition=None,
-        quote="44 a brick",
-        state=state,  # type: ignore[arg-type]
-        opened=day(on),
-    )
-
-
-def test_objections_stand_by_stage_and_the_open_ones_first() -> None:
-    told = book(
-        KILN,
-        OVEN,
-        raised=[
-            raised("kiln", "contract", "legal", "02-20"),
-            raised("kiln", "proposal", "price", "02-01", "closed"),
-            raised("oven", "proposal", "trust", "02-10", "answered"),
-            raised("oven", "proposal", "timing", "02-12"),
-            raised("kiln", "handed over to Hull", "other", "02-13"),
-        ],
-    )
-    assert [(r.stage, r.objection.type, r.owner, r.deal) for r in objections(told, [pipeline()])] == [
-        ("handed over to Hull", "other", "anna", "Kiln"),
-        ("proposal", "timing", "boris", "Oven"),
-        ("proposal", "trust", "boris", "Oven"),
-        ("proposal", "price", "anna", "Kiln"),
-        ("contract", "legal", "anna", "Kiln"),
-    ]
-
-
-def test_an_objection_of_a_deal_that_the_crm_no_longer_has_is_left_out() -> None:
-    assert objections(book(raised=[raised("kiln", "proposal", "price", "02-01")]), [pipeline()]) == []

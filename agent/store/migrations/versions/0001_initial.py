@@ -95,9 +95,12 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("condition", sa.Text(), nullable=True),
         sa.Column("quote", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("opened", sa.DateTime(), nullable=False),
         sa.Column("closed", sa.DateTime(), nullable=True),
-        sa.Column("closed_by", sa.Text(), nullable=True),
+        sa.Column("cause", sa.String(length=10), nullable=True),
+        sa.Column("closed_by", sa.String(length=80), nullable=True),
+        sa.Column("closed_quote", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_crm_objection")),
     )
     op.create_index(op.f("ix_crm_objection_deal_id"), "crm_objection", ["deal_id"], unique=False)
