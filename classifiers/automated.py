@@ -8,10 +8,13 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from itertools import filterfalse
 from operator import itemgetter
 from typing import Any, Literal
+
+from ahocorasick_rs import AhoCorasick, Implementation
 
 from agent.model import NotBusiness
 from classifiers.absence import absent_until
@@ -44,10 +47,19 @@ _CALENDAR_WORDS = 45
 _PRIVATE_WORDS = 60
 
 
-def _words(text: str) -> list[str]:
-    """Of beginning and end: a machine says at the top what it is, and at the bottom how to be rid of it."""
-    told = text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}"
-    return told.casefold().replace("ё", "е").replace("’", "'").split()
+def _told(text: str) -> str:
+    """Beginning and end: a machine says at the top what it is, and at the bottom how to be rid of it."""
+    return _folded(text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}")
+
+
+def _folded(text: str) -> str:
+    """Lower case, single spaces."""
+    plain = text.casefold().replace("ё", "е").replace("’", "'").replace("\n", " ")
+    if not plain.isprintable():  # it holds blanks of other kinds
+        return " ".join(plain.split())
+    while "  " in plain:
+        plain = plain.replace("  ", " ")
+    return plain.strip()
 
 
 def _phrases() -> dict[str, dict[str, tuple[str, ...]]]:
@@ -61,24 +73,24 @@ def _phrases() -> dict[str, dict[str, tuple[str, ...]]]:
 _SAY = _phrases()
 
 
-class _Phrases:
-    """Phrases by the beginning of their longest word: without that word a text need not be searched."""
-
-    def __init__(self, phrases: tuple[str, ...]) -> None:
-        self.by_start: dict[str, list[str]] = {}
-        for phrase in phrases:
-            self.by_start.setdefault(max(_LETTERS.findall(phrase), key=len)[:6], []).append(phrase)
-        self.starts = frozenset(self.by_start)
-
-    def possible(self, starts: frozenset[str]) -> list[str]:
-        """Those that a text whose words begin so could hold."""
-        return [phrase for start in starts.intersection(self.starts) for phrase in self.by_start[start]]
+def _start(phrase: str) -> str:
+    """How its longest word begins: there, and not inside of a word, the phrase must stand in a letter."""
+    longest: str = max(_LETTERS.findall(phrase), key=len)
+    return longest[:6]
 
 
-_TELL = {part: {name: _Phrases(phrases) for name, phrases in lists.items()} for part, lists in _SAY.items()}
+_SEARCHED = (
+    *(("auto_reply", name) for name in ("absent", "beside", "machine", "receipt")),
+    *(("notice", name) for name in ("text", "read_text")),
+    *((part, "text") for part in ("bounce", "calendar", "survey")),
+    *(("newsletter", "unsubscribe"), ("recruit", "strong"), ("vendor", "pitch"), ("vendor", "service")),
+)
+_STARTS_OF = {phrase: _start(phrase) for part, name in _SEARCHED for phrase in _SAY[part][name]}
+_PHRASES = list(_STARTS_OF)
+_SEARCH = AhoCorasick(_PHRASES, implementation=Implementation.DFA)  # all of them in one pass over a letter
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Seen:
     """One letter as these rules see it."""
 
@@ -86,15 +98,23 @@ class Seen:
     subject: str
     text: str
     sender: str  # the address's local part
-    starts: frozenset[str]  # how the words of subject and text begin
+
+    @cached_property
+    def found(self) -> frozenset[str]:
+        """The phrases that subject and text hold."""
+        whole = f"{self.subject} {self.text}"
+        found = {_PHRASES[number] for number, _, _ in _SEARCH.find_matches_as_indexes(whole, overlapping=True)}
+        if not found:
+            return frozenset()
+        starts = _starts(set(whole.split(" ")))
+        return frozenset(phrase for phrase in found if _STARTS_OF[phrase] in starts)
 
     def says(self, part: str, name: str) -> bool:
-        return any(phrase in self.text for phrase in _TELL[part][name].possible(self.starts))
+        return bool(self.found) and any(phrase in self.text for phrase in self.found.intersection(_SAY[part][name]))
 
     def count(self, part: str, name: str) -> int:
         """How many of these phrases subject and text hold."""
-        whole = f"{self.subject} {self.text}"
-        return sum(phrase in whole for phrase in _TELL[part][name].possible(self.starts))
+        return len(self.found.intersection(_SAY[part][name])) if self.found else 0
 
     def entitled(self, part: str, name: str = "subject") -> bool:
         return self.subject.startswith(_SAY[part][name])
@@ -102,13 +122,11 @@ class Seen:
 
 def _see(signals: Mapping[str, str], subject: str, text: str, sender: str) -> Seen:
     address = sender[sender.rfind("<") + 1 :].casefold()
-    words, title = _words(text), " ".join(_words(subject[:500])).lstrip(" *[(")
     return Seen(
         signals={name.casefold(): value[:500].casefold() for name, value in signals.items()},
-        subject=title,
-        text=" ".join(words),
+        subject=_told(subject[:500]).lstrip(" *[("),
+        text=_told(text),
         sender=address.partition("@")[0].strip(),
-        starts=_starts({*words, *title.split(" ")}),
     )
 
 
@@ -216,7 +234,7 @@ def _is_auto_reply(seen: Seen) -> bool:
         return True
     if seen.says("auto_reply", "machine") or (seen.says("auto_reply", "receipt") and "?" not in seen.text):
         return True
-    if len(seen.text.split(None, _LONG_ABSENCE)) > _LONG_ABSENCE:
+    if seen.text.count(" ") >= _LONG_ABSENCE:
         return False
     absent = seen.says("auto_reply", "absent")
     if seen.entitled("auto_reply"):

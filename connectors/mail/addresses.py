@@ -12,7 +12,7 @@ from agent.model import Address
 from connectors.mail.encoded import decoded
 from connectors.text.plain import one_line
 
-__all__ = ["LIMIT", "Mailboxes", "mailboxes"]
+__all__ = ["LIMIT", "NOBODY", "Mailboxes", "mailboxes"]
 
 LIMIT = 1_000
 _SHORT = 300  # characters of a header that is remembered
@@ -45,14 +45,14 @@ class Mailboxes(NamedTuple):
     oddities: tuple[str, ...] = ()
 
 
-_NOBODY = Mailboxes(())
+NOBODY = Mailboxes(())
 
 
 def mailboxes(values: Sequence[str]) -> Mailboxes:
     """All mailboxes of these headers (already text, encoded words still encoded), each once, at most LIMIT."""
     if len(values) == 1 and len(values[0]) <= _SHORT:
         return _remembered(values[0])
-    return _read_all(values) if values else _NOBODY
+    return _read_all(values) if values else NOBODY
 
 
 def _read_all(values: Sequence[str]) -> Mailboxes:

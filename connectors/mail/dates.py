@@ -1,6 +1,7 @@
 """The Date header as a moment: RFC 5322, its obsolete forms, and what mailers write instead; pure, bounded."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
@@ -38,6 +39,11 @@ _FORMS = tuple(
         _DAY + r"\.(?P<month>\d{2})\.(?P<year>\d{4}),?\s{1,3}" + _CLOCK + _ZONE,
     )
 )
+# as nearly every mailer writes it; it says what the first of the forms says
+_USUAL = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?([0-9]{1,2}) ([A-Z][a-z]{2}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-][0-9]{4})"
+    r"(?: \([A-Z]{1,5}\))?"
+)
 _HOURS = {  # zones by name; all others say nothing (RFC 5322, 4.3)
     "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7,
     "msk": 3, "msd": 4, "cet": 1, "cest": 2, "eet": 2, "eest": 3, "wet": 0, "west": 1, "bst": 1, "jst": 9,
@@ -46,6 +52,13 @@ _HOURS = {  # zones by name; all others say nothing (RFC 5322, 4.3)
 
 def moment(value: str) -> datetime | None:
     """The moment that a Date header names, aware; None when it names none between 1970 and 2100."""
+    if usual := _USUAL.fullmatch(value):
+        day, month, year, hour, minute, second, zone = usual.groups()
+        with suppress(ValueError):
+            number = _MONTHS.get(month.lower(), 0)
+            clock = (int(hour), int(minute), min(int(second), 59))
+            written = datetime(int(year), number, int(day), *clock, tzinfo=_zone(zone))
+            return written if written.year in _YEARS else None
     for form in _FORMS:
         if (found := form.search(value[:_READ])) and (result := _made(found)):
             return result

@@ -12,6 +12,7 @@ from connectors.text.plain import one_line
 __all__ = ["decoded", "file_name", "parameters", "raw_text", "text_of"]
 
 _WORDS = 2_000  # in one header
+_ONE_PARAMETER = re.compile(r"""([!-:<-~]+); ?([A-Za-z-]+)=(?:"([^"\\]*)"|([!#-:<>-\[\]-~]+))""")
 _PARAMETERS = 200
 _NAME = 255
 _B64_JUNK = re.compile(rb"[^A-Za-z0-9+/]")
@@ -64,6 +65,9 @@ def _encoded_words(text: str) -> list[tuple[int, int, tuple[str, str, str]]]:
 
 def _joined(run: list[tuple[str, str, str]]) -> str:
     """A run of words that touch, or are parted by white space only."""
+    if len(run) == 1:
+        charset, encoding, content = run[0]
+        return decode(_from_b([content]) if encoding == "b" else _from_q(content), charset).text
     pieces: list[str] = []
     for charset, words in groupby(run, key=itemgetter(0)):
         data = b"".join(
@@ -107,6 +111,11 @@ _ESCAPED = re.compile(r'\\(["\\])')
 
 def parameters(value: str) -> tuple[str, dict[str, str]]:
     """A header such as Content-Type, as its first word and its parameters; names and the word in lower case."""
+    if usual := _ONE_PARAMETER.fullmatch(value):  # as it mostly is: a charset, a boundary
+        main, name, quoted, bare = usual.groups()
+        content = bare if quoted is None else quoted
+        if "=?" not in content:
+            return main.lower(), {name.lower(): content}
     word = value.split(";", 1)[0].split(None, 1)
     main = word[0].lower() if word else ""
     if "=" not in value:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from agent.model import Attachment, Message
-from connectors.mail.addresses import Mailboxes, mailboxes
+from connectors.mail.addresses import NOBODY, Mailboxes, mailboxes
 from connectors.mail.bodies import read_bodies
 from connectors.mail.dates import EPOCH, moment
 from connectors.mail.encoded import raw_text, text_of
@@ -129,6 +129,8 @@ def _date(written: datetime | None, received: datetime | None) -> tuple[datetime
 
 def _merged(parsed: Sequence[Attachment], left: Sequence[Attachment]) -> tuple[Attachment, ...]:
     """The letter's own attachments, and those that the source left on the server and that are not among them."""
+    if not left:
+        return tuple(parsed)
     known = Counter((each.name.lower(), each.content_type) for each in parsed)
     result = list(parsed)
     for each in left:
@@ -155,7 +157,8 @@ class _Head:
         return text_of(self.fields.first(name), self.charset)
 
     def people(self, name: str) -> Mailboxes:
-        return mailboxes([raw_text(value, self.charset) for value in self.fields.all(name)])
+        values = self.fields.values.get(name)
+        return mailboxes([raw_text(value, self.charset) for value in values]) if values else NOBODY
 
     def delivered_to(self) -> tuple[str, ...]:
         found = (

@@ -164,7 +164,9 @@ class _Reader:
         return None
 
     def _reached(self, boundary: bytes, closes: bool, at: int, after: int) -> None:
-        depth = max(number for number, each in enumerate(self.stack) if each.boundary == boundary)
+        depth = len(self.stack) - 1
+        while self.stack[depth].boundary != boundary:
+            depth -= 1
         self._close(depth + 1, at)
         if closes:
             self._close(depth, at)
