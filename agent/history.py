@@ -43,7 +43,6 @@ from agent.words import STEM, Moment, answered_topic, topic, words
 from classifiers import PROPOSE
 
 QUIET = timedelta(days=7)  # so long after the end or the pause of a deal a new talk about it is a return
-MORE_TIMES = 2  # that a history is gone through again with what it has taught
 MAX_NAMES = 50  # of one letter's people
 NO_WORDS = Span(quote="", start=0, end=0)
 
@@ -52,13 +51,11 @@ def fold(client: Client, seen: Iterable[Seen], answers: Sequence[Answer], now: d
     """The client's history as of `now`."""
     timeline = sorted(_timeline(client, seen), key=lambda e: e[:3])
     verdicts = Verdicts.of(answers)
-    folding = _Folding(client, verdicts, now).go_through(timeline)
+    first = folding = _Folding(client, verdicts, now).go_through(timeline)
     doubted: frozenset[Move] = frozenset()
-    times = 0
-    while client.deals and (times < MORE_TIMES or not folding.contradicted <= doubted):
+    while client.deals and (folding is first or not folding.contradicted <= doubted):
         doubted |= folding.contradicted
-        before, folding = folding, _Folding(client, verdicts, now, folding, doubted).go_through(timeline)
-        times = MORE_TIMES if folding.heard == before.heard else times + 1
+        folding = _Folding(client, verdicts, now, first, doubted).go_through(timeline)
     letters = [event for _, _, _, event in timeline if isinstance(event, Seen)]
     said = replace(folding.result(), answered=max((a.number for a in answers), default=0))
     return _with_new_records(said, client, letters, answers)

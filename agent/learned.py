@@ -5,7 +5,7 @@ common is known the next time, so that a letter also counts for the deal that it
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -36,7 +36,7 @@ LATER = 0.1  # what a later letter of the thread counts for
 BESIDE = 0.4  # what another letter of the thread counts for, beside the one that is answered
 
 
-Places = Set[tuple[str, bool]]  # talk, and whether we said it there
+Places = tuple[Set[str], Set[str]]  # the talks in which a word stands: in their letters, in ours
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,11 @@ class Said:
 
     @cached_property
     def index(self) -> WordIndex:
-        return WordIndex(f"{self.subject}\n{self.text}\n{' '.join(self.attachments).replace('_', ' ')}")
+        return WordIndex(f"{self.subject}\n{self.text}\n{self._files}")
+
+    @property
+    def _files(self) -> str:
+        return " ".join(self.attachments).replace("_", " ")
 
     @cached_property
     def numbers(self) -> set[str]:
@@ -66,8 +70,9 @@ class Said:
     @cached_property
     def stems(self) -> frozenset[str]:
         """How its words begin; a subject that is only answered was somebody else's words."""
-        subject = "" if answered_topic(self.subject) else self.subject
-        return stems(words(f"{subject}\n{self.text}\n{' '.join(self.attachments).replace('_', ' ')}"))
+        if answered_topic(self.subject):
+            return stems(words(f"{self.text}\n{self._files}"))
+        return stems(self.index.distinct())
 
 
 @dataclass(frozen=True)
@@ -130,12 +135,16 @@ class Learned:
         letters = self.arranged.get(moment, ()) if moment else ()
         return frozenset(i for one in letters if start - ARRANGED <= one.at <= start for i in one.deal_ids)
 
+    def with_word(self, stem: str) -> Iterable[str]:
+        """The deals in whose letters a word stands."""
+        return self.stems.get(stem, ())
+
     def is_usual(self, stem: str, deal_id: str, talk: str) -> bool:
         """Does every sixth talk about this deal have the word, and more than one?"""
         times = sum(self._times(stem, deal_id, talk))
         return times >= USUAL and OFTEN * times >= self._talks(deal_id, talk)
 
-    def own_words(self, said: Said, deal_ids: Sequence[str], talk: str, *, ours: bool) -> dict[str, OwnWords]:
+    def own_words(self, said: Said, deal_ids: Container[str], talk: str, *, ours: bool) -> dict[str, OwnWords]:
         """Per deal how far a letter speaks in words of the other talks about it that those about its rivals lack.
 
         A word counts by how much it tells, how often it was said of the deal, and how rarely of a rival. What a deal
@@ -143,17 +152,17 @@ class Learned:
         """
         found: dict[str, OwnWords] = {}
         for stem in sorted(said.stems & self.stems.keys()):
+            times = {d: t for d in self.stems[stem] if d in deal_ids and any(t := self._times(stem, d, talk))}
             sold = stem in self.products
-            times = {d: t for d in deal_ids if any(t := self._times(stem, d, talk))}
+            if not times or not (sold or any(t[not ours] for t in times.values())):
+                continue
+            tells = max(telling(stem), SOLD if sold else 0.0)
             shares = {d: sum(t) * (1 if all(t) else ONE_SIDED) / self._talks(d, talk) for d, t in times.items()}
             for deal_id, share in shares.items():
-                if not (sold or times[deal_id][not ours]):
-                    continue
                 rival = max((s for d, s in shares.items() if d != deal_id), default=0.0)
                 often = sum(times[deal_id])
-                tells = max(telling(stem), SOLD if sold else 0.0)
-                strength = tells * often / (often + 1) * max(0.0, 1 - RIVAL * rival / share)
-                if strength > 0:
+                strength = tells * often / (often + 1) * (1 - RIVAL * rival / share)
+                if strength > 0 and (sold or times[deal_id][not ours]):
                     found[deal_id] = found.get(deal_id, OwnWords()).and_(stem, strength)
         return found
 
@@ -163,12 +172,15 @@ class Learned:
 
     def _times(self, stem: str, deal_id: str, talk: str) -> tuple[int, int]:
         """In how many other talks about this deal a word stands: in their letters, in ours."""
-        places = self.stems.get(stem, {}).get(deal_id, ())
-        theirs, ours = (sum(1 for of, we in places if of != talk and we is side) for side in (False, True))
-        return theirs, ours
+        places = self.stems.get(stem, {}).get(deal_id)
+        if places is None:
+            return 0, 0
+        theirs, ours = places
+        return len(theirs) - (talk in theirs), len(ours) - (talk in ours)
 
     def _talks(self, deal_id: str, talk: str) -> int:
-        return 1 + len(self.talks.get(deal_id, frozenset()) - {talk})
+        talks = self.talks.get(deal_id, frozenset())
+        return 1 + len(talks) - (talk in talks)
 
 
 def talk(thread: int, topic: str) -> str:
@@ -188,7 +200,7 @@ def shares(before: Iterable[Heard], after: Iterable[Heard], parent: str) -> dict
 def learn(heard: Iterable[Heard], names: Set[str], products: Set[str]) -> Learned:
     """From the letters of one time to what is known the next time; people's `names` tell nothing."""
     papers: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    places: dict[str, dict[str, set[tuple[str, bool]]]] = defaultdict(lambda: defaultdict(set))
+    places: dict[str, dict[str, tuple[set[str], set[str]]]] = defaultdict(lambda: defaultdict(lambda: (set(), set())))
     sold: dict[str, set[str]] = defaultdict(set)
     talks: dict[str, set[str]] = defaultdict(set)
     topics: dict[str, set[tuple[str, ...]]] = defaultdict(set)
@@ -208,7 +220,7 @@ def learn(heard: Iterable[Heard], names: Set[str], products: Set[str]) -> Learne
             sold[deal_id] |= one.said.stems & products
             for stem in one.said.stems - names:
                 if stem in products or (telling(stem) >= TELLS and latin(stem)[:STEM] not in names):
-                    places[stem][deal_id].add((one.talk, one.ours))
+                    places[stem][deal_id][one.ours].add(one.talk)
     return Learned(
         papers=papers,
         products=products,

@@ -4,7 +4,7 @@ The weights are in one table. A letter is judged by its own new text first; what
 that a reply that speaks of another deal belongs to that deal.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -118,9 +118,42 @@ def match(about: About, deals: Sequence[DealThen]) -> Match:
     """Choose among a client's deals as they were then."""
     then = [d for d in deals if d.is_candidate(about.at, LONG_AFTER)]
     spoken = _spoken_of(about, then)
-    then = [d for d in then if d.is_candidate(about.at) or _tells(spoken[d.deal.id]) or _only_his(about, d, then)]
-    scored = [_score(about, d, then, spoken) for d in then]
+    told = frozenset(deal_id for deal_id, said in spoken.items() if _tells(said))
+    then = [d for d in then if d.is_candidate(about.at) or d.deal.id in told or _only_his(about, d, then)]
+    case = _Case.of(about, then, spoken, told)
+    scored = [_score(case, d) for d in then]
     return _choose(sorted(scored, key=lambda c: (-c.score, c.deal_id)), ours=about.ours)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One letter before all its candidates: what each of them is weighed against."""
+
+    about: About
+    spoken: Mapping[str, list[Reason]]  # deal -> what the letter itself says of it
+    told: frozenset[str]  # the deals of which it speaks in words that are theirs alone
+    sharing: frozenset[str]  # the deals of which it speaks in words that several have
+    people: frozenset[str]  # contacts of the candidates
+    open_count: int  # candidates that were open then
+    steps: Mapping[str, str]  # how what it proves fits their stages; when it fits none, that tells nothing
+
+    @classmethod
+    def of(
+        cls, about: About, then: Sequence[DealThen], spoken: Mapping[str, list[Reason]], told: frozenset[str]
+    ) -> "_Case":
+        fits = any(about.steps.get(d.deal.id) == "stage fits" for d in then)
+        return cls(
+            about=about,
+            spoken=spoken,
+            told=told,
+            sharing=frozenset(i for i, said in spoken.items() if any(r.name == "shared name" for r in said)),
+            people=frozenset(i for d in then for i in d.deal.contact_ids),
+            open_count=sum(1 for d in then if d.is_open(about.at) and not _later(d, about.at)),
+            steps=about.steps if fits else {},
+        )
+
+    def told_elsewhere(self, d: DealThen) -> bool:
+        return bool(self.told - {d.deal.id})
 
 
 def _only_his(about: About, d: DealThen, deals: Sequence[DealThen]) -> bool:
@@ -186,32 +219,41 @@ def _tells(spoken: Iterable[Reason]) -> bool:
 
 def _spoken_of(about: About, deals: Sequence[DealThen]) -> dict[str, list[Reason]]:
     """Per deal: what the letter itself says of it, by number and by name."""
+    known = {d.deal.id for d in deals}
     having: dict[_Unit, set[str]] = {}
     for d in deals:
         for part in d.parts:
             for unit in part:
                 having.setdefault(unit, set()).add(d.deal.id)
-    found = {unit: ids | _usual_for(about, unit, deals) for unit, ids in having.items() if about.said.index.has(unit)}
-    taken = {n for d in deals for n in d.numbers}
-    spoken = {d.deal.id: [*_by_number(about, d, taken), *_by_name(d, found)] for d in deals}
-    for deal_id, own in about.learned.own_words(about.said, [*spoken], about.talk, ours=about.ours).items():
+    found = {unit: ids | _usual_for(about, unit) & known for unit, ids in having.items() if about.said.index.has(unit)}
+    learned = _learned_numbers(about, {n for d in deals for n in d.numbers})
+    spoken = {d.deal.id: [*_by_number(about, d, learned), *_by_name(d, found)] for d in deals}
+    for deal_id, own in about.learned.own_words(about.said, known, about.talk, ours=about.ours).items():
         if own.strength >= WEAK:
             spoken[deal_id].append(_part("own words", own.strength, own.word))
     return spoken
 
 
-def _usual_for(about: About, unit: _Unit, deals: Sequence[DealThen]) -> set[str]:
+def _usual_for(about: About, unit: _Unit) -> set[str]:
     """The deals whose letters often have a word, whatever their names are."""
-    return {d.deal.id for d in deals if about.learned.is_usual(unit[0][:STEM], d.deal.id, about.talk)}
+    return {i for i in about.learned.with_word(unit[0][:STEM]) if about.learned.is_usual(unit[0][:STEM], i, about.talk)}
 
 
-def _by_number(about: About, d: DealThen, taken: Collection[str]) -> list[Reason]:
-    """`taken`: numbers that the CRM gives some deal; what letters that a person moved elsewhere teach is no match."""
-    if common := sorted(about.said.numbers & d.numbers):
-        return [_reason("number", common[0])]
-    papers = (n for n in about.said.papers if number_names(n).isdisjoint(taken))
-    learned = sorted(n for n in papers if about.learned.deal_of_paper(n, about.talk) == d.deal.id)
-    return [_reason("learned number", learned[0])] if learned else []
+def _learned_numbers(about: About, taken: Set[str]) -> dict[str, str]:
+    """Deal -> a number that stands in the letter, and in others about this deal only.
+
+    `taken`: numbers that the CRM gives some deal; what letters that a person moved elsewhere teach is no match.
+    """
+    found: dict[str, str] = {}
+    for number in sorted(n for n in about.said.papers if number_names(n).isdisjoint(taken)):
+        found.setdefault(about.learned.deal_of_paper(number, about.talk), number)
+    return found
+
+
+def _by_number(about: About, d: DealThen, learned: Mapping[str, str]) -> list[Reason]:
+    if common := about.said.numbers & d.numbers:
+        return [_reason("number", min(common))]
+    return [_reason("learned number", learned[d.deal.id])] if d.deal.id in learned else []
 
 
 def _by_name(d: DealThen, found: Mapping[_Unit, set[str]]) -> list[Reason]:
@@ -228,38 +270,25 @@ def _by_name(d: DealThen, found: Mapping[_Unit, set[str]]) -> list[Reason]:
     return reasons
 
 
-def _score(about: About, d: DealThen, deals: Sequence[DealThen], spoken: Mapping[str, list[Reason]]) -> Candidate:
-    own = spoken[d.deal.id]
-    elsewhere = any(_tells(said) for deal_id, said in spoken.items() if deal_id != d.deal.id)
+def _score(case: _Case, d: DealThen) -> Candidate:
     reasons = [
-        *own,
-        *_thread(about, d, _after_thread(about, d, spoken)),
-        *_learned(about, d, _steps(about, deals)),
-        *_people(about, d, deals),
-        *_time(about, d, deals, sign=_is_sign(about, own), other=elsewhere),
+        *case.spoken[d.deal.id],
+        *_thread(case.about, d, _after_thread(case, d)),
+        *_learned(case, d),
+        *_people(case, d),
+        *_time(case, d),
     ]
     return Candidate(deal_id=d.deal.id, score=round(sum(r.weight for r in reasons), 2), reasons=tuple(reasons))
 
 
-def _steps(about: About, deals: Sequence[DealThen]) -> Mapping[str, str]:
-    """How what the letter proves fits the deals' stages; when it fits none of them, that tells nothing."""
-    return about.steps if any(about.steps.get(d.deal.id) == "stage fits" for d in deals) else {}
-
-
-def _after_thread(about: About, d: DealThen, spoken: Mapping[str, list[Reason]]) -> str:
+def _after_thread(case: _Case, d: DealThen) -> str:
     """What the letter's own words leave of its thread's: nothing is changed, or it speaks of others, or of several."""
-    own = spoken[d.deal.id]
-    if _tells(own):
+    if d.deal.id in case.told:
         return ""
-    rivals = [said for deal_id, said in spoken.items() if deal_id != d.deal.id]
-    shared = any(r.name == "shared name" for said in rivals for r in said)
-    if any(_tells(said) for said in rivals) or (shared and not _shares(own)) or _is_foreign(about, d):
+    shared = bool(case.sharing - {d.deal.id})
+    if case.told_elsewhere(d) or (shared and d.deal.id not in case.sharing) or _is_foreign(case.about, d):
         return ", other words"
     return ", shared words" if shared else ""
-
-
-def _shares(own: Iterable[Reason]) -> bool:
-    return any(r.name == "shared name" for r in own)
 
 
 def _is_foreign(about: About, d: DealThen) -> bool:
@@ -293,23 +322,22 @@ def _thread(about: About, d: DealThen, after: str) -> list[Reason]:
     return reasons
 
 
-def _learned(about: About, d: DealThen, steps: Mapping[str, str]) -> list[Reason]:
-    reasons = []
-    if step := steps.get(d.deal.id):
+def _learned(case: _Case, d: DealThen) -> list[Reason]:
+    reasons, about = [], case.about
+    if step := case.steps.get(d.deal.id):
         reasons.append(_reason(step))
-    if d.deal.id in about.learned.arranged_for(about.moment, about.at):
+    if about.moment and d.deal.id in about.learned.arranged_for(about.moment, about.at):
         reasons.append(_reason("arranged"))
     if not about.thread and about.learned.topics.get(about.answers_topic) == d.deal.id:
         reasons.append(_reason("its subject", about.answers_topic))
     return reasons
 
 
-def _people(about: About, d: DealThen, deals: Sequence[DealThen]) -> list[Reason]:
-    reasons = []
-    if on_deal := about.contact_ids & set(d.deal.contact_ids):
+def _people(case: _Case, d: DealThen) -> list[Reason]:
+    reasons, about, on_it = [], case.about, frozenset(d.deal.contact_ids)
+    if on_deal := about.contact_ids & on_it:
         reasons.append(_reason("contact", min(on_deal)))
-    elsewhere = {i for other in deals for i in other.deal.contact_ids} - set(d.deal.contact_ids)
-    if others := about.contact_ids & elsewhere:
+    if others := about.contact_ids & (case.people - on_it):
         reasons.append(_reason("other contact", min(others)))
     if seen := about.outside & d.seen:
         reasons.append(_reason("seen", min(seen)))
@@ -318,21 +346,23 @@ def _people(about: About, d: DealThen, deals: Sequence[DealThen]) -> list[Reason
     return reasons
 
 
-def _time(about: About, d: DealThen, deals: Sequence[DealThen], *, sign: bool, other: bool) -> list[Reason]:
-    reasons = [_reason("first letter")] if about.we_begin and _is_fresh(d, about.at) else []
-    if not d.is_open(about.at):
-        reasons.append(_reason("just closed" if d.is_open(about.at - JUST) else "closed"))
-    elif _later(d, about.at):
+def _time(case: _Case, d: DealThen) -> list[Reason]:
+    at = case.about.at
+    reasons = [_reason("first letter")] if case.about.we_begin and _is_fresh(d, at) else []
+    if not d.is_open(at):
+        reasons.append(_reason("just closed" if d.is_open(at - JUST) else "closed"))
+    elif _later(d, at):
         reasons.append(_reason("not yet"))
-    elif not other and sum(1 for o in deals if o.is_open(about.at) and not _later(o, about.at)) == 1:
-        reasons.append(_reason("only deal" if sign else "no sign"))
+    elif case.open_count == 1 and not case.told_elsewhere(d):
+        reasons.append(_reason("only deal" if _is_sign(case, d) else "no sign"))
     return reasons
 
 
-def _is_sign(about: About, spoken: list[Reason]) -> bool:
+def _is_sign(case: _Case, d: DealThen) -> bool:
     """Does anything show that a client's letter is about the one sale there is, and not about the lift's remote?"""
+    about = case.about
+    told = d.deal.id in case.told or any(r.name != "own words" for r in case.spoken[d.deal.id])
     known = about.learned.topics.get(about.answers_topic)
-    told = any(r.name != "own words" for r in spoken) or _tells(spoken)
     return bool(told or known or about.of_a_sale or about.thread or about.answered_deals)
 
 

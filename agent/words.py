@@ -32,6 +32,7 @@ def without_marks(subject: str) -> str:
     return _REPLY_MARK.sub("", subject[:1_000])
 
 
+@lru_cache(maxsize=4_096)
 def topic(subject: str) -> str:
     """A subject as its words, for comparing."""
     return " ".join(words(without_marks(subject)))
@@ -232,6 +233,7 @@ _PAPER = re.compile(
     r"[\s.:№#]{0,4}\Z",
     re.IGNORECASE,
 )
+_DIGIT = re.compile(r"\d")
 _CODE = re.compile(r"[^\W_]+(?:[-–/.][^\W_]+)*")
 _DATE = re.compile(r"\d{1,4}([./-])\d{1,2}(?:\1\d{1,4})?\Z|(?:19|20)\d{2}(?:[./-]\d{1,2}){0,2}\Z")
 
@@ -243,7 +245,7 @@ def paper_numbers(texts: Iterable[str]) -> frozenset[str]:
         line = text[:200_000].replace("_", " ")
         for code in _CODE.finditer(line):
             token = code[0]
-            digits = sum(c.isdigit() for c in token)
+            digits = sum(c.isdigit() for c in token) if _DIGIT.search(token) else 0
             if not 3 <= digits <= 20 or len(token) > 40 or _DATE.match(token):
                 continue
             joined = any(c.isalpha() for c in token) and any(c in "-–/." for c in token)

@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-BENCHMARKS = ("collect", "read")
+BENCHMARKS = ("collect", "read", "match")
 
 
 def main() -> None:
