@@ -51,7 +51,7 @@ def _together(flow: Flow, batch: Sequence[Waiting]) -> int:
             except Rejected as error:
                 outbox.rejected(tx, waiting.change.key, str(error))
         outbox.written(tx, written, flow.now())
-        if any(waiting.change.kind in outbox.CREATIONS for waiting in batch):
+        if any(waiting.change.kind in (*outbox.CREATIONS, "remove_record") for waiting in batch):
             histories.regroup(tx, before, mirror.directory(tx), flow.house(tx))
     return len(written)
 
@@ -83,7 +83,7 @@ def _one_by_one(flow: Flow, batch: Sequence[Waiting]) -> int:
         else:
             with flow.store.transaction() as tx:
                 outbox.written(tx, {key: remote_id}, flow.now())
-                if waiting.change.kind in outbox.CREATIONS:
+                if waiting.change.kind in (*outbox.CREATIONS, "remove_record"):
                     _make_known(flow, tx, waiting, remote_id)
             written += 1
             flow.tell(Progress("deliver", done=written))
@@ -93,7 +93,10 @@ def _one_by_one(flow: Flow, batch: Sequence[Waiting]) -> int:
 def _make_known(flow: Flow, tx: Connection, waiting: Waiting, remote_id: str) -> None:
     """Whose letters are they now? The next pull will tell the same of the record."""
     before = flow.people(tx)
-    crm.put_created(tx, waiting.change, remote_id, waiting.remote)
+    if waiting.change.kind == "remove_record":
+        crm.remove_created(tx, waiting.change, waiting.remote)
+    else:
+        crm.put_created(tx, waiting.change, remote_id, waiting.remote)
     histories.regroup(tx, before, mirror.directory(tx), flow.house(tx))
 
 

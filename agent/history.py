@@ -58,12 +58,15 @@ def fold(client: Client, seen: Iterable[Seen], answers: Sequence[Answer], now: d
         folding = _Folding(client, verdicts, now, first, doubted).go_through(timeline)
     letters = [event for _, _, _, event in timeline if isinstance(event, Seen)]
     said = replace(folding.result(), answered=max((a.number for a in answers), default=0))
-    return _with_new_records(said, client, letters, answers)
+    return _with_new_records(said, client, letters, answers, verdicts)
 
 
-def _with_new_records(said: History, client: Client, letters: Sequence[Seen], answers: Sequence[Answer]) -> History:
+def _with_new_records(
+    said: History, client: Client, letters: Sequence[Seen], answers: Sequence[Answer], verdicts: Verdicts
+) -> History:
     """Who is new in these letters, and which deal they ask for that nobody has opened."""
-    people = newcomers(client, letters, {link.activity: link for link in said.links})
+    found = newcomers(client, letters, {link.activity: link for link in said.links})
+    people = [new for new in found if new.key not in verdicts.taken_back]
     return replace(said, records=(*people, *new_deals(client, letters, said, people, answers)))
 
 

@@ -429,6 +429,7 @@ ChangeKind = Literal[
     "create_contact",
     "create_company",
     "create_deal",
+    "remove_record",
     "move_stage",
     "withdraw_stage",
     "correct_move",

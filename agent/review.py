@@ -190,6 +190,23 @@ def _objections(desk: Desk) -> Iterator[Case]:
             )
 
 
+def _records(desk: Desk) -> Iterator[Case]:
+    """New deals that are asked for, and perhaps in which pipeline."""
+    for new in (r for said in desk.said for r in said.records if r.state == "proposed"):
+        if new.key not in desk.verdicts.taken_back | desk.verdicts.accepted:
+            yield Case(
+                key=new.key,
+                kind="record",
+                at=new.date,
+                evidence=new.evidence,
+                quote=new.quote,
+                client=desk.names.get(str(new.body.get("company_id") or ""), ""),
+                proposal=new.name,
+                why=new.why,
+                answers=(*(new.choices or (ACCEPT,)), DECLINE),
+            )
+
+
 def _spoofs(desk: Desk) -> Iterator[Case]:
     """Letters whose sender our own server denies. Of their text nothing is kept; where they lie is known."""
     for row in desk.tx.execute(select(activity).where(activity.c.skipped == "spoof")):
@@ -207,7 +224,7 @@ def _spoofs(desk: Desk) -> Iterator[Case]:
 
 
 # a further kind of proposal is one more function here, and one more case of `_answer_of`
-KINDS: tuple[Callable[[Desk], Iterator[Case]], ...] = (_which_deal, _moves, _objections, _spoofs)
+KINDS: tuple[Callable[[Desk], Iterator[Case]], ...] = (_which_deal, _moves, _objections, _records, _spoofs)
 
 
 # -- what is answered ----------------------------------------------------------------------------------------------
@@ -251,7 +268,10 @@ def _answer_of(case: Case, said: str) -> Given:
         raise Rejected(say("review.not_an_answer", said=said, key=case.key, answers=", ".join(case.answers)))
     if case.kind == "spoof":
         return Given(Answer(kind="accepted" if said == ACCEPT else "vouched", subject=case.key), case.key)
-    kind = "accepted" if said == ACCEPT else "declined"
+    kind = "declined" if said == DECLINE else "accepted"
+    if case.kind == "record":
+        chosen = "" if said in (ACCEPT, DECLINE) else said
+        return Given(Answer(kind=kind, subject=case.key, evidence=case.evidence, pipeline=chosen), case.evidence)
     about, deal_ids = f"deal:{case.deal_id}", (case.deal_id,)
     if case.kind == "objection":
         return Given(Answer(kind=kind, subject=case.key, deal_ids=deal_ids, evidence=case.evidence), about)

@@ -95,9 +95,14 @@ def digest(flow: Flow, *, fresh_only: bool = False, patience: float = math.inf) 
 
 def settle(flow: Flow) -> int:
     """Fold who waits and deliver: what a person's answer changes needs no reading. Returns the changes written."""
-    while not flow.stopping() and fold_some(flow):
-        pass
-    return deliver(flow)
+    written = 0
+    while True:
+        folded = 0
+        while not flow.stopping() and (count := fold_some(flow)):
+            folded += count
+        written += (count := deliver(flow))
+        if not (folded and count):
+            return written
 
 
 def pull(flow: Flow) -> None:
@@ -166,9 +171,11 @@ def fold_client(flow: Flow, tx: Connection, client: str, house: House, owners: d
     links = _all_links(tx, said, [s.body["activity"] for s in before if s.kind == "log_activity"])
     objections = {s.subject for s in before if s.kind == "open_objection"} | {o.key for o in said.objections}
     new = {r.key: r.state for r in said.records}
-    sent = outbox.of_subjects(tx, {*links, *(f"deal:{d.id}" for d in facts.deals), *objections, *new})
+    verdicts = Verdicts.of(given)
+    of = {*links, *(f"deal:{d.id}" for d in facts.deals), *objections, *new, *verdicts.taken_back}
+    sent = outbox.of_subjects(tx, of)
     may_write = flow.config.crm.write & flow.crm.capabilities()
-    back = withdrawals(said, unanswered, Verdicts.of(given), sent, facts, may_write)
+    back = withdrawals(said, unanswered, verdicts, sent, facts, may_write)
     outbox.keep_creations(tx, client, [key for key, state in new.items() if state == "written"])
     touched = {a.subject for a in given} | _given_by_people(said, facts.deals)
     outbox.add(tx, client, [*back, *difference(said, links, seen, sent, may_write, touched)])

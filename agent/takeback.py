@@ -16,6 +16,7 @@ from agent.model import Change, Deal, History, Pipeline
 from agent.sent import Sent
 
 WHY = "taken back by a person"
+CREATED = {"create_company": "company", "create_contact": "contact", "create_deal": "deal"}
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 SUPERSEDED = "an earlier proof had brought the deal further"
 
@@ -29,8 +30,21 @@ def withdrawals(
     may_write: Collection[str],
 ) -> list[Change]:
     """Changes that take back what the answers no longer support. `unanswered`: what would be said without them."""
-    if "stages" not in may_write:
-        return []
+    changes: list[Change] = []
+    if "stages" in may_write:
+        changes += _of_moves(said, unanswered, verdicts, sent, client)
+    if "records" in may_write:
+        changes += _of_records(verdicts, sent)
+    return changes
+
+
+def _of_moves(
+    said: History,
+    unanswered: History,
+    verdicts: Verdicts,
+    sent: Sequence[Sent],
+    client: Client,
+) -> list[Change]:
     deals = {d.id: d for d in client.deals}
     now, before = _written(said), _written(unanswered)
     changes = []
@@ -86,3 +100,15 @@ def _stands(said: History, deal: Deal, pipelines: Mapping[str, Pipeline]) -> tup
 def _is_further(pipeline: Pipeline | None, stage: str, than: str) -> bool:
     places = {s.name: n for n, s in enumerate(pipeline.stages)} if pipeline else {}
     return places.get(stage, -1) > places.get(than, len(places))
+
+
+def _of_records(verdicts: Verdicts, sent: Sequence[Sent]) -> list[Change]:
+    """A record that we made and a person takes back, once."""
+    removed = {one.subject for one in sent if one.kind == "remove_record"}
+    changes = []
+    for one in sent:
+        if one.kind in CREATED and one.key in verdicts.taken_back - removed:
+            body: dict[str, object] = {"record": one.key, "kind": CREATED[one.kind], "why": WHY}
+            key = f"remove:{one.key}"
+            changes.append(Change(key=key, kind="remove_record", subject=one.key, needs=(one.key,), body=body))
+    return changes

@@ -1,7 +1,7 @@
 """Takes back one write, as an answer that every later fold knows: nothing that comes later makes it again.
 
 A link: the letter stays with its client and is on no deal. A move: the deal goes back, unless a person has moved it
-since. An objection is removed, or only its closing taken back. What followed from it goes with it, nothing else does.
+since. An objection is removed, or only its closing taken back; a record of ours is removed. What followed goes with it.
 """
 
 from typing import NamedTuple
@@ -37,6 +37,8 @@ def undo(tx: Connection, key: str, *, redo: bool = False) -> Given:
     is_undone = next(
         (k == "undone" for k in reversed(given) if k in ("undone", "restored", "linked", "accepted")), False
     )
+    if redo and target.answer.subject == key and outbox.is_creation(tx, key):
+        raise Rejected(say("undo.no_redo", key=key))
     if redo and not is_undone:
         raise Rejected(say("undo.not_undone", key=key))
     if not redo and is_undone:
@@ -58,6 +60,9 @@ def _target(tx: Connection, key: str) -> Target:
         return _move(tx, str(body["move"]), subject)
     if subject.startswith("objection:") and row is not None:
         return _objection(tx, subject, f":{body['cause']}:{body['closed_by']}" if kind == "close_objection" else "")
+    if kind in outbox.CREATIONS:
+        one = Answer(kind="", subject=subject, evidence=str(body.get("evidence", "")))
+        return Target(one, one.evidence, stands=True)
     names = (subject, f"<{subject}>")
     found = tx.scalars(select(activity.c.key).where(or_(activity.c.key == subject, activity.c.identity.in_(names))))
     keys = list(found)

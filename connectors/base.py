@@ -130,6 +130,8 @@ class Crm(Protocol):
                      needs its log_activity.
     create_company, create_contact, create_deal    the record of this name (agent.model), with evidence (the activity's
                      key) and quote; its id is the change's key.
+    remove_record    record (the key of the change that made it), kind (company | contact | deal), why; needs that one.
+                     Whatever names it goes on without it.
     move_stage       deal_id, stage, at, milestone, quote, evidence (the activity's key), by. One that is older than
                      what the deal went through since is noted, and the deal stays where it is.
     withdraw_stage   deal_id, move (the key of the change that is taken back), from (its stage), stage (where the deal

@@ -115,6 +115,10 @@ def _show(case: Case, left: int) -> None:
         tell(f"“{one_line(case.quote)}”", indent=2)
     if case.kind == "which_deal":
         _show_choices(case)
+    elif case.kind == "record":
+        tell(say("review.new_deal", name=case.proposal, why=case.why), indent=2)
+        for number, pipeline in enumerate(_options(case), 1):
+            tell(f"{number}. {pipeline}", indent=2)
     elif case.kind != "spoof":
         what = word("objection", case.proposal) if case.kind == "objection" else case.proposal
         tell(say("review.proposal", deal=f"{case.deal_id} {case.deal}", what=what, why=case.why), indent=2)
@@ -129,13 +133,18 @@ def _show_choices(case: Case) -> None:
         tell(say("review.whole_thread", count=case.letters), indent=2)
 
 
+def _options(case: Case) -> list[str]:
+    """The deals, or the pipelines of a new deal, between which a person chooses by number."""
+    return [one for one in case.answers if one not in (NONE, BOTH, ACCEPT, DECLINE)]
+
+
 def _heard(case: Case) -> str:
     """What a person types, as an answer; whatever is no answer is asked again; the end of the input is quit."""
     offered = [NONE, BOTH] if case.kind == "which_deal" else [a for a in (ACCEPT, DECLINE) if a in case.answers]
     offered += [SKIP, QUIT]
     names = {name.casefold(): one for one in offered for name in (one, one[0], *say(f"answer_key.{one}").split("/"))}
-    names |= {str(n): choice.deal_id for n, choice in enumerate(case.choices, 1)}
-    words = [f"1-{len(case.choices)}"] if case.choices else []
+    names |= {str(n): option for n, option in enumerate(_options(case), 1)}
+    words = [f"1-{len(_options(case))}"] if _options(case) else []
     words += [say(f"answer.{one}", key=say(f"answer_key.{one}").partition("/")[0]) for one in offered]
     while True:
         tell(", ".join(words) + "?")

@@ -76,7 +76,7 @@ class Correction(NamedTuple):
     """One thing that we said of an activity, and what a person made of it; a row to learn from."""
 
     activity: str  # key
-    said: str  # "deal:" and ids, "stage:" and its name, or "objection:" and its type
+    said: str  # "deal:" and ids, "stage:" and its name, "objection:" and its type, or "record"
     decided: str  # "deal:" and ids, or accepted, declined, undone, overruled
     deal_id: str  # of a stage or an objection, else ""
     milestone: str  # of a stage: what we had read, else ""
@@ -90,8 +90,11 @@ def corrections(tx: Connection) -> Iterator[Correction]:
             yield Correction(one.subject, _deals(given.said), _deals(one.deal_ids), "", "")
         elif one.stage and one.kind != "restored":
             yield Correction(one.evidence, f"stage:{one.stage}", one.kind, one.deal_ids[0], one.milestone)
-        elif one.kind == "undone" and one.evidence:
-            yield Correction(one.evidence, f"objection:{one.subject.rpartition(':')[2]}", "undone", one.deal_ids[0], "")
+        elif one.evidence and not one.subject.startswith("objection:"):
+            if one.kind != "restored":
+                yield Correction(one.evidence, "record", one.kind, "", "")
+        elif one.kind in ("undone", "declined", "accepted") and one.evidence:
+            yield Correction(one.evidence, f"objection:{one.subject.rpartition(':')[2]}", one.kind, one.deal_ids[0], "")
         elif one.kind == "undone":
             yield Correction(one.subject, _deals(given.said), _deals(()), "", "")
     for body in tx.scalars(select(history.c.body).order_by(history.c.client)):

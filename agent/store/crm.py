@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from agent.errors import Rejected
 from agent.model import Change, Company, Contact, Deal
 from agent.store import mirror
-from agent.store.tables import crm_activity, crm_objection, deal, outbox, stage_event
+from agent.store.tables import company, contact, crm_activity, crm_objection, deal, outbox, stage_event
 from connectors.base import translated
 
 CLOSING = {"won": "won", "lost": "lost"}  # kind of stage -> the deal's status
@@ -43,6 +43,8 @@ def apply(
             return _remove_objection(tx, change.body)
         case "create_company" | "create_contact" | "create_deal":
             put_created(tx, change, str(change.body["id"]), remote)
+        case "remove_record":
+            return remove_created(tx, change, remote)
     return str(change.body["id"])
 
 
@@ -59,6 +61,25 @@ def put_created(tx: Connection, change: Change, record_id: str, remote: Mapping[
         if made.created_at is not None:
             why = {"change": change.key, "evidence": body.get("evidence"), "quote": body.get("quote")}
             mirror.add_stage_event(tx, made.id, made.stage, made.created_at, "agent", **why)
+
+
+def remove_created(tx: Connection, change: Change, remote: Mapping[str, str]) -> str:
+    """A record of ours leaves the mirror, and whatever names it; one that a person has made his own stays."""
+    record_id = remote[str(change.body["record"])]
+    table = {"company": company, "contact": contact, "deal": deal}[str(change.body["kind"])]
+    gone = tx.execute(delete(table).where(table.c.id == record_id, table.c.created_by == "agent")).rowcount
+    if gone and table is company:
+        for other in (contact, deal):
+            tx.execute(update(other).where(other.c.company_id == record_id).values(company_id=None))
+    if gone and table is contact:
+        for row in tx.execute(select(deal.c.id, deal.c.contact_ids)).all():
+            if record_id in row.contact_ids:
+                kept = [i for i in row.contact_ids if i != record_id]
+                tx.execute(update(deal).where(deal.c.id == row.id).values(contact_ids=kept))
+    if gone and table is deal:
+        tx.execute(delete(stage_event).where(stage_event.c.deal_id == record_id))
+    mirror.touch(tx)
+    return record_id
 
 
 def find(tx: Connection, key: str) -> str | None:

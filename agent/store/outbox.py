@@ -61,6 +61,10 @@ def keep_creations(tx: Connection, client: str, still_said: Collection[str]) -> 
             tx.execute(delete(outbox).where(outbox.c.key == key))
 
 
+def is_creation(tx: Connection, key: str) -> bool:
+    return tx.scalar(select(outbox.c.seq).where(outbox.c.key == key, outbox.c.kind.in_(CREATIONS))) is not None
+
+
 def created_since(tx: Connection, moment: datetime) -> int:
     """How many records were made since then."""
     made = (outbox.c.kind.in_(CREATIONS), outbox.c.state == "written", outbox.c.written_at > moment)

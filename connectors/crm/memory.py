@@ -165,6 +165,8 @@ class MemoryCrm:
         match change.kind:
             case "create_company" | "create_contact" | "create_deal":
                 return self._create(change, body)
+            case "remove_record":
+                return self._remove(change, remote[body["record"]])
             case "log_activity":
                 return self._edit(change, earlier, body) if self._is_same(earlier, body) else self._new(change, body)
             case "unlink":
@@ -210,6 +212,19 @@ class MemoryCrm:
         record_id = self._next_id()
         made = msgspec.convert({**body, "id": record_id, "created_by": "agent"}, CREATES[change.kind])
         self._keep(made)
+        self._marked[change.key] = record_id
+        return record_id
+
+    def _remove(self, change: Change, record_id: str) -> str:
+        """What we made is deleted; whatever names it goes on without it."""
+        for fact in list(self.facts.values()):
+            if isinstance(fact, Deal) and record_id in fact.contact_ids:
+                self._keep(replace(fact, contact_ids=tuple(i for i in fact.contact_ids if i != record_id)))
+            elif isinstance(fact, Contact | Deal) and fact.company_id == record_id:
+                self._keep(replace(fact, company_id=None))
+        for kind in (Company, Contact, Deal):
+            self.facts.pop((kind, record_id), None)
+            self._changed.pop((kind, record_id), None)
         self._marked[change.key] = record_id
         return record_id
 

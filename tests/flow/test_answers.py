@@ -12,10 +12,10 @@ from agent.errors import Rejected
 from agent.replay import Difference, replay
 from agent.review import Case, give, keep, open_cases
 from agent.store import answers
-from agent.store.tables import reading
+from agent.store.tables import outbox, reading
 from agent.sync import settle
 from agent.undo import undo
-from tests.flow.company import ANNA, CRM, START, VERA, CompanyWorld, letter, replace
+from tests.flow.company import ANNA, CRM, START, VERA, CompanyWorld, letter, replace, until_delivered
 from tests.flow.conftest import Founder
 
 OFFER = "Please find our offer attached."
@@ -45,14 +45,14 @@ def says(world: CompanyWorld, key: str, said: str) -> None:
     with world.store.transaction() as tx:
         give(tx, world.config.pipelines, key, said, "anna", world.clock())
     world.clock.turn(1)
-    settle(world.flow())
+    until_delivered(world.flow(), settle, world.clock)
 
 
 def takes_back(world: CompanyWorld, key: str, *, redo: bool = False) -> None:
     with world.store.transaction() as tx:
         keep(tx, undo(tx, key, redo=redo), "anna", world.clock())
     world.clock.turn(1)
-    settle(world.flow())
+    until_delivered(world.flow(), settle, world.clock)
 
 
 def key_of(world: CompanyWorld, name: str) -> str:
@@ -311,6 +311,65 @@ def test_what_is_undone_stays_undone_after_the_client_is_joined_with_another(wor
     assert world.stages(state="undone") == ["contract"]
     assert "contract" not in world.stages()
     assert world.deal()["stage"] == "proposal"
+
+
+# -- new records ---------------------------------------------------------------------------------------------------
+
+PIA = "pia.lund@lundboats.example"
+ASKS = "Could you send us a quotation for two boat cradles?\n\n-- \nPia Lund\nLund Boats Ltd"
+
+
+def newcomer(world: CompanyWorld, create_deals: str = "auto") -> CompanyWorld:
+    """Somebody whom nobody knows asks for an offer, and Anna answers."""
+    pipelines = tuple(replace(p, create_deals=create_deals) for p in world.config.pipelines)
+    world.config = replace(world.config, pipelines=pipelines)
+    world.receive("anna", letter(PIA, ANNA, "Boat cradles", ASKS, at=START, name="cradles"))
+    answer = letter(
+        ANNA, PIA, "Re: Boat cradles", "Gladly.", at=START + timedelta(days=1), name="gladly", answers="cradles"
+    )
+    world.send("anna", answer)
+    world.sync()
+    return world
+
+
+def made(world: CompanyWorld) -> dict[str, str]:
+    """What we made, by its kind: the key of the change."""
+    return {r.kind.removeprefix("create_"): r.key for r in world.table(outbox) if r.kind.startswith("create_")}
+
+
+def in_crm(world: CompanyWorld) -> set[str]:
+    return {kind for kind in ("company", "contact", "deal") for r in world.rows(kind) if r["created_by"] == "agent"}
+
+
+@pytest.mark.parametrize("hosted", [False, True])
+@pytest.mark.parametrize("kind", ["deal", "contact", "company"])
+def test_a_record_of_ours_that_is_taken_back_leaves_the_crm_and_is_not_made_again(
+    kind: str, hosted: bool, found: Founder
+) -> None:
+    world = newcomer(found(hosted=hosted))
+    assert in_crm(world) == {"company", "contact", "deal"}
+    takes_back(world, made(world)[kind])
+    world.receive("anna", letter(PIA, ANNA, "Re: Boat cradles", "Any news?", at=START + timedelta(days=3), name="news"))
+    world.sync()
+    assert in_crm(world) == {"company", "contact", "deal"} - {kind}
+    with pytest.raises(Rejected, match="taken back before"):
+        takes_back(world, made(world)[kind])
+    with pytest.raises(Rejected, match="entered anew"):
+        takes_back(world, made(world)[kind], redo=True)
+
+
+@pytest.mark.parametrize(("said", "there"), [("accept", True), ("decline", False)])
+def test_a_new_deal_is_opened_when_a_person_says_so_and_asked_about_once(
+    said: str, there: bool, world: CompanyWorld
+) -> None:
+    newcomer(world, "propose")
+    (case,) = cases(world)
+    assert (case.kind, case.answers) == ("record", ("accept", "decline"))
+    assert "boat cradles" in case.quote
+    says(world, case.key, said)
+    world.sync()
+    assert ("deal" in in_crm(world)) == there
+    assert cases(world) == []
 
 
 # -- doubted senders -----------------------------------------------------------------------------------------------
