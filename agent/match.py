@@ -1,52 +1,28 @@
 """Which deal an activity is about: every candidate gets a score from named evidence; the best wins only with a margin.
 
-The weights are in one table. A letter is judged by its own new text first; what the thread was about comes second, so
-that a reply that speaks of another deal belongs to that deal.
+The weights stand in data/weights.toml. A letter is judged by its own new text first; what the thread was about comes
+second, so that a reply that speaks of another deal belongs to that deal.
 """
 
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from importlib.resources import files
 
 from agent.learned import Learned, Said
 from agent.model import Candidate, Deal, Reason
 from agent.words import STEM, Moment, name_parts, number_names, paper_numbers, stems
 
-WEIGHTS = {
-    "answer": 9.0,  # a person said so of this thread
-    "number": 4.0,  # an offer, contract or invoice of this deal is named
-    "learned number": 3.2,  # ... whose number stands in letters about this deal only
-    "thread": 3.2,  # the thread was about this deal
-    "thread, other words": 0.6,  # ... but the letter speaks of another deal of the client
-    "thread, shared words": 0.7,  # ... but the letter speaks in words that another deal shares
-    "thread, later": 2.0,  # the thread turned out to be about this deal
-    "name": 2.3,  # a word of the deal's name that no other of the client's deals has
-    "name, again": 0.6,  # a further word of the same part of its name
-    "shared name": 0.9,  # a word that several of them have, in their names or in their letters
-    "own words": 2.0,  # at most: words of the letters about this deal that those about its rivals have not
-    "its subject": 1.1,  # it answers a subject that was about this deal only
-    "stage fits": 1.0,  # the letter proves what comes next for this deal
-    "stage passed": -0.8,  # ... or what this deal has behind it
-    "stage ahead": -0.7,  # ... or what this deal is still far from
-    "arranged": 1.9,  # a letter about this deal named the meeting's day and hour
-    "first letter": 1.1,  # we begin a talk just after the deal was made, and nothing was written about it yet
-    "contact": 0.9,  # the person is on the deal
-    "other contact": -0.6,  # the person is on other deals of the client, not on this one
-    "seen": 0.3,  # the person has written about this deal
-    "owner": 1.2,  # the mailbox belongs to the deal's owner
-    "only deal": 1.0,  # no other deal of the client was open
-    "no sign": -1.0,  # none was, but nothing in a new letter speaks of a sale
-    "just closed": -0.8,  # it was closed at that time, some weeks before
-    "closed": -1.5,  # ... or long before
-    "not yet": -0.9,  # it was not in the CRM yet
-}
+_FITTED = tomllib.loads(files("agent").joinpath("data/weights.toml").read_text(encoding="utf-8"))
+WEIGHTS: dict[str, float] = _FITTED["weights"]
+THRESHOLD: float = _FITTED["threshold"]
+MARGIN: float = _FITTED["margin"]
+PEOPLE_MARGIN: float = _FITTED["people_margin"]
 NAMED = 0.75  # so sure that words are one deal's own: they name it
 WEAK = 0.3  # below that they tell nothing
 SURE = 0.6  # so sure that words are one deal's own: they speak of it
 NAME_CAP = 3.6
-THRESHOLD = 2.1  # below it nothing is said
-MARGIN = 0.8  # the best must lead by this much
-PEOPLE_MARGIN = 1.4  # ... and by this much where a client's letter says nothing that tells deals apart
 JUST = timedelta(days=45)  # so long a client still writes of a deal that is done
 FRESH = timedelta(days=21)  # so long after a deal was made our first letter about it is awaited
 BEFORE = timedelta(days=45)  # a deal is often typed in after the talk has begun
