@@ -32,7 +32,8 @@ class Standing:
     stage: str  # of the deal, when the client last spoke of it
     since: datetime = field(init=False)  # when he last did
     last: str = ""  # the activity in which he did
-    threads: set[int] = field(default_factory=set)  # where our answer may come
+    threads: set[int] = field(default_factory=set)  # in which it was said
+    spoken_since: set[int] = field(default_factory=set)  # of those, where the client has written again
     message_ids: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -41,19 +42,22 @@ class Standing:
     def said_in(self, seen: Seen) -> None:
         self.since, self.last = seen.at, seen.key
         self.threads.add(seen.thread)
+        self.spoken_since.discard(seen.thread)
         if isinstance(seen.record, Message) and seen.record.message_id:
             self.message_ids.add(seen.record.message_id)
 
     def heard(self, seen: Seen) -> None:
         """A later letter of the client in that thread: what we write there now need not be the answer to this."""
         if seen.direction == "inbound" and seen.key != self.last:
-            self.threads.discard(seen.thread)
+            self.spoken_since.add(seen.thread)
 
     def is_answered_by(self, seen: Seen) -> bool:
         """Is our letter a reply to the one that raised it?"""
         if not isinstance(seen.record, Message):
             return False
-        return seen.thread in self.threads or bool(self.message_ids.intersection(seen.record.in_reply_to))
+        return seen.thread in self.threads - self.spoken_since or bool(
+            self.message_ids.intersection(seen.record.in_reply_to)
+        )
 
 
 def settled(seen: Seen, standing: Sequence[Standing], *, alone: bool) -> Iterator[tuple[Standing, Settled, str]]:

@@ -11,7 +11,7 @@ from classifiers.phrases import BREAKS
 from classifiers.spans import Hit, Sentence, blocked, sentence_span, span
 
 MOST = 12  # sentences of one letter
-TELLING = 5  # words of a sentence that says something
+TELLING = 4  # words of a sentence that says something
 _TIED = frozenset("once when as before until till pending awaiting waiting когда как после прежде пока до".split())
 
 
