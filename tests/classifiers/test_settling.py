@@ -101,6 +101,7 @@ def test_no_order(body: str) -> None:
         "Good that you tell me now. Give me until tomorrow noon.",
         "I've put your question to the factory.",
         "Спасибо, что сказали прямо. Уточню у проектировщиков и напишу до выходных.",
+        "Хорошо, что говорите сейчас. Дайте время до завтрашнего полудня.",
         "Ваш вопрос передал на завод.",
     ],
 )
