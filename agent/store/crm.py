@@ -34,7 +34,7 @@ def apply(
         case "withdraw_stage":
             return _withdraw(tx, change, kind_of_stage)
         case "correct_move":
-            return _correct_move(tx, change.body)
+            return _correct_move(tx, change.body, kind_of_stage)
         case "open_objection":
             return _open_objection(tx, change.body)
         case "update_objection" | "close_objection":
@@ -138,21 +138,25 @@ def _put_into(
     tx.execute(update(deal).where(deal.c.id == row.id).values(stage=stage, status=status or "open", **closed))
 
 
+def _latest(tx: Connection, deal_id: str) -> Any:
+    """The last thing that happened to a deal's stage."""
+    of_deal = select(stage_event).where(stage_event.c.deal_id == deal_id)
+    return tx.execute(of_deal.order_by(stage_event.c.date.desc(), stage_event.c.id.desc()).limit(1)).first()
+
+
 def _withdraw(tx: Connection, change: Change, kind_of_stage: Mapping[tuple[str, str], str]) -> str:
     """Strike a move of ours out of the deal's history; if the deal stood there, it goes back to its latest event."""
     body: Mapping[str, Any] = change.body
     row = tx.execute(select(deal).where(deal.c.id == body["deal_id"])).first()
     if row is None:
         raise Rejected(f"the deal {body['deal_id']} is not in the CRM any more")
-    of_deal = select(stage_event).where(stage_event.c.deal_id == row.id)
-    in_order = of_deal.order_by(stage_event.c.date.desc(), stage_event.c.id.desc()).limit(1)
-    stood, move = tx.execute(in_order).first(), body["move"]
+    stood, move = _latest(tx, row.id), body["move"]
     tx.execute(
         delete(stage_event).where(
             or_(stage_event.c.change == move, stage_event.c.change.startswith(f"{move}~", autoescape=True))
         )
     )
-    latest = tx.execute(in_order).first()
+    latest = _latest(tx, row.id)
     if latest is not None and stood is not None and latest.id != stood.id:
         _put_into(tx, row, latest.stage, latest.date, latest.by, kind_of_stage)
     elif latest is None and body["stage"] is not None:
@@ -160,14 +164,19 @@ def _withdraw(tx: Connection, change: Change, kind_of_stage: Mapping[tuple[str, 
     return change.key
 
 
-def _correct_move(tx: Connection, body: Mapping[str, Any]) -> str:
-    """Another day and quote for a stage that we gave; where the deal stands does not change by it."""
+def _correct_move(tx: Connection, body: Mapping[str, Any], kind_of_stage: Mapping[tuple[str, str], str]) -> str:
+    """Another day and quote for a stage that we gave; the deal stands where its latest event says."""
     at = datetime.fromisoformat(body["at"])
     row = tx.execute(select(stage_event).where(stage_event.c.change == body["change"])).first()
     if row is None:
         raise Rejected(f"the stage {body['stage']} of the deal {body['deal_id']} is not in the CRM any more")
     values = {"date": at, "evidence": body["evidence"], "quote": body["quote"]}
+    stood = _latest(tx, row.deal_id)
     tx.execute(update(stage_event).where(stage_event.c.id == row.id).values(**values))
+    latest = _latest(tx, row.deal_id)
+    if latest.id != stood.id:
+        of = tx.execute(select(deal).where(deal.c.id == row.deal_id)).one()
+        _put_into(tx, of, latest.stage, latest.date, latest.by, kind_of_stage)
     closed_then = (deal.c.id == row.deal_id, deal.c.stage == row.stage, deal.c.closed_at == row.date)
     tx.execute(update(deal).where(*closed_then).values(closed_at=at))
     return str(body["change"])

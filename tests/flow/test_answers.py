@@ -290,6 +290,27 @@ def test_an_undone_move_is_not_made_by_an_earlier_letter_that_comes_late(world: 
     assert world.stages() == ["proposal"]
 
 
+def test_a_late_earlier_proof_brings_the_deal_where_it_would_stand_had_it_come_in_time(world: CompanyWorld) -> None:
+    writes(world, OFFER, 5, "offer", sent=True, attachment="offer.pdf")
+    world.sync()
+    writes(world, OFFER, 1, "earlier", sent=True, attachment="offer.pdf", subject="Our offer")
+    writes(world, "Please find the contract for your signature attached.", 4, "contract", sent=True)
+    world.sync()
+    assert world.stages() == ["proposal", "contract"]
+    assert world.deal()["stage"] == "contract"
+
+
+def test_a_weaker_proof_that_was_written_first_gives_way_to_a_stronger_one_of_an_earlier_day(
+    world: CompanyWorld,
+) -> None:
+    writes(world, OFFER, 5, "offer", sent=True, attachment="offer.pdf")
+    world.sync()
+    writes(world, "Please find the contract for your signature attached.", 4, "contract", sent=True)
+    world.sync()
+    assert (world.stages(), world.stages(state="undone")) == (["contract"], ["proposal"])
+    assert world.deal()["stage"] == "contract"
+
+
 def test_what_was_never_written_cannot_be_taken_back(world: CompanyWorld) -> None:
     proposing(world)
     writes(world, OFFER, 1, "offer", sent=True, attachment="offer.pdf")
