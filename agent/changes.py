@@ -180,19 +180,30 @@ def _of_moves(
 ) -> list[Change]:
     """The moves of one deal go in order: each needs the one before it. One that was taken back is written anew."""
     standing = standing_moves(sent)
+    said = {move.key for move in moves}
+    # a person's move of an earlier day that is told later gives our own another key: it is the same move still
+    other_keys = {_what(one): key for key, one in standing.items() if key not in said}
     before: dict[str, str] = {}
     changes = []
     for move in moves:
         needs = [before[move.deal_id]] if move.deal_id in before else []
         if move.evidence in logged:
             needs.append(log_key(move.evidence, 0))
-        before[move.deal_id] = move.key
+        other_key = other_keys.get((move.deal_id, move.stage, move.evidence))
+        before[move.deal_id] = other_key if other_key and move.key not in standing else move.key
+        if before[move.deal_id] != move.key:
+            continue
         if move.key not in standing:
             times = sum(1 for one in sent if move_of(one) == move.key)
             changes.append(_move(move, needs, times))
         elif move.key not in touched:
             changes += _correction(move, standing[move.key], sent)
     return changes
+
+
+def _what(sent: Sent) -> tuple[str, str, str]:
+    """Deal, stage and evidence of a move that was written."""
+    return sent.body["deal_id"], sent.body["stage"], sent.body["evidence"]
 
 
 def _move(move: StageMove, needs: Sequence[str], times: int) -> Change:

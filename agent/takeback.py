@@ -9,7 +9,7 @@ the reason: see objection_changes.py.
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
-from agent.answers import Verdicts
+from agent.answers import Move, Verdicts
 from agent.changes import move_of, standing_moves
 from agent.known import Client
 from agent.model import Change, Deal, History, Pipeline
@@ -50,12 +50,13 @@ def _of_moves(
     changes = []
     for key, one in standing_moves(sent).items():
         deal = deals.get(one.body["deal_id"])
-        refused = verdicts.refuses(one.body["deal_id"], one.body["stage"], one.body["evidence"])
-        if deal is None or key in now:
+        what = (one.body["deal_id"], one.body["stage"], one.body["evidence"])
+        refused = verdicts.refuses(*what)
+        if deal is None or key in now or what in now:
             continue
         at, stage = _stands(said, deal, client.pipelines)
         moved_at = datetime.fromisoformat(one.body["at"])
-        why = WHY if refused or key in before else ""
+        why = WHY if refused or key in before or what in before else ""
         if not why and at <= moved_at and _is_further(client.pipelines.get(deal.pipeline), stage, one.body["stage"]):
             why = SUPERSEDED
         if not why:
@@ -76,8 +77,10 @@ def _of_moves(
     return changes[::-1]  # the latest move first, so that a deal goes back the way it came
 
 
-def _written(said: History) -> set[str]:
-    return {m.key for m in said.moves if m.state == "written"}
+def _written(said: History) -> set[str | Move]:
+    """By their keys, and by what they say: a person's move that is told later may have given one another key."""
+    moves = [m for m in said.moves if m.state == "written"]
+    return {m.key for m in moves} | {(m.deal_id, m.stage, m.evidence) for m in moves}
 
 
 def _touched(deal: Deal, since: datetime) -> bool:
