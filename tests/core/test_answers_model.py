@@ -227,7 +227,9 @@ def test_whatever_people_do_history_and_crm_say_what_they_should(steps: list[tup
         assert {(m.deal_id, m.stage, m.evidence) for m in said.moves if m.state == "written"} == moves
         assert {key: sorted(deals) for key, deals in world.links.items()} == links
         assert {deal: world.stage(deal) for deal in DEALS} == stages
-        assert len(standing_moves(world.sent)) == len(moves), "a move stands once in the CRM"
+        bodies = [one.body for one in standing_moves(world.sent).values()]
+        standing = [(m["deal_id"], m["stage"], m["evidence"]) for m in bodies]
+        assert len(set(standing)) == len(standing), "a move stands once in the CRM"
         assert world.fold(world.answers, backwards=True) == said, "the order of arrival does not matter"
 
 
