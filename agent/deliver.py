@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from agent.errors import NeedsHuman, OutcomeUnknown, Rejected, Retry
 from agent.flow import Flow, Progress
+from agent.notify import notify
 from agent.store import crm, histories, mirror, outbox
 from agent.store.outbox import Waiting
 
@@ -21,7 +22,7 @@ class CrmUnreachable(Retry):
 
 def deliver(flow: Flow) -> int:
     """Write what waits; returns how many changes were written. Raises CrmUnreachable or NeedsHuman."""
-    written = 0
+    written = notify(flow)  # the CRM does not hold it back
     while not flow.stopping():
         with flow.store.reading() as tx:
             batch = outbox.ready(tx, flow.now(), BATCH, creations=_room(flow, tx))

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from agent.changes import merged, move_of, standing_moves
 from agent.model import History, Link, Meeting, ObjectionEvent, ObjectionLife
 from agent.sent import Sent
-from agent.store import mirror
+from agent.store import handoffs, mirror
 from agent.store.tables import activity, history, ledger, link, outbox, sighting, stage_event
 
 MOVES = ("move_stage", "withdraw_stage")
@@ -21,7 +21,7 @@ MOVES = ("move_stage", "withdraw_stage")
 def export(tx: Connection) -> Iterator[str]:
     """All rows as JSON lines, without line ends; one consistent view."""
     said = [msgspec.json.decode(body, type=History) for body in tx.scalars(select(history.c.body))]
-    for rows in (activities(tx), _stages(tx, said), _objections(said), _records(tx)):
+    for rows in (activities(tx), _stages(tx, said), _objections(said), _handoffs(tx), _records(tx)):
         for row in rows:
             yield json.dumps(row, ensure_ascii=False)
 
@@ -183,6 +183,11 @@ def _turn(event: ObjectionEvent) -> dict[str, Any]:
         "evidence": event.activity or None,
         "quote": event.quote,
     }
+
+
+def _handoffs(tx: Connection) -> Iterator[dict[str, Any]]:
+    for one in handoffs.every(tx):
+        yield {"kind": "handoff", **msgspec.to_builtins(one)}
 
 
 def _records(tx: Connection) -> Iterator[dict[str, Any]]:

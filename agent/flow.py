@@ -50,6 +50,7 @@ class Flow:
     now: Callable[[], datetime] = utc_now
     tell: Callable[[Progress], None] = lambda _: None
     stopping: Callable[[], bool] = lambda: False
+    outward: bool = True  # a dry run tells nobody outside
     rest: Callable[[float], None] = time.sleep  # seconds; for a CRM that asks for patience
     _people: tuple[str, Directory] | None = field(default=None, repr=False)
 

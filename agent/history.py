@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from agent.answers import Move, Verdicts, settled
 from agent.business import business
 from agent.clients import domain_of
+from agent.handoffs import handoffs
 from agent.known import Answer, Client, Seen
 from agent.learned import NEAR, Heard, Said, learn, shares, talk
 from agent.match import About, DealThen, Match, match, speaks_of
@@ -58,7 +59,8 @@ def fold(client: Client, seen: Iterable[Seen], answers: Sequence[Answer], now: d
         folding = _Folding(client, verdicts, now, first, doubted).go_through(timeline)
     letters = [event for _, _, _, event in timeline if isinstance(event, Seen)]
     said = replace(folding.result(), answered=max((a.number for a in answers), default=0))
-    return _with_new_records(said, client, letters, answers, verdicts)
+    said = _with_new_records(said, client, letters, answers, verdicts)
+    return handoffs(client, letters, said, now)
 
 
 def _with_new_records(

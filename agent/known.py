@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from agent.model import Company, Contact, Deal, Direction, Meeting, Message, Pipeline, Reading
+from agent.model import Company, Contact, Deal, Direction, HandoffRule, Meeting, Message, Pipeline, Reading
 
 NO_READING = Reading(version="", language="other")
 
@@ -63,6 +63,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     contacts: tuple[Contact, ...] = ()
     deals: tuple[Deal, ...] = ()
     pipelines: Mapping[str, Pipeline] = {}
+    handoffs: tuple[HandoffRule, ...] = ()
     own: frozenset[str] = frozenset()  # addresses of the reps
     products: frozenset[str] = frozenset()  # see `Directory.products`
     reps: Mapping[str, str] = {}  # their addresses -> rep ids

@@ -244,6 +244,23 @@ class Pipeline(Record, frozen=True, kw_only=True, omit_defaults=True):
     takes: Takes = Takes()
 
 
+class HandoffRule(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """When a deal is handed to somebody else; all conditions that are given must hold."""
+
+    name: str
+    pipelines: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
+    objections: tuple[str, ...] = ()  # types
+    genuine: bool | None = None  # of the objection: a real one, or a pretext
+    days: int | None = None  # without an answer
+    waiting_for: Literal["client", "us", "anybody"] = "client"  # whose answer
+    owner: str = ""  # who takes it over
+    tag: str = ""
+    webhook: bool = False
+    file: bool = False
+    since: datetime | None = None  # what fell due before is the past's
+
+
 class Company(Record, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     name: str
@@ -411,6 +428,20 @@ class NewRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
     choices: tuple[str, ...] = ()  # of a deal: the pipelines between which a person has to choose
 
 
+class Handoff(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A deal was handed to somebody else, by a rule of the admin's."""
+
+    key: str
+    rule: str
+    deal_id: str
+    stage: str
+    at: datetime  # when it fell due
+    evidence: str = ""  # the activity that nobody answered, or that bears the objection
+    ended: datetime | None = None
+    ended_why: Literal["", "client", "passed"] = ""  # the client wrote, or the conditions hold no more
+    ended_by: str = ""  # key of the activity
+
+
 class History(Record, frozen=True, kw_only=True, omit_defaults=True):
     """All that we say of one client; the result of the fold."""
 
@@ -421,6 +452,7 @@ class History(Record, frozen=True, kw_only=True, omit_defaults=True):
     judged: tuple[Judged, ...] = ()
     records: tuple[NewRecord, ...] = ()
     answered: int = 0  # number of the last answer that it knows
+    handoffs: tuple[Handoff, ...] = ()
     due: datetime | None = None  # when time alone changes the answer
 
 
@@ -430,6 +462,9 @@ ChangeKind = Literal[
     "create_company",
     "create_deal",
     "remove_record",
+    "hand_off",
+    "take_back",
+    "notify",
     "move_stage",
     "withdraw_stage",
     "correct_move",

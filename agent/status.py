@@ -8,13 +8,14 @@ from sqlalchemy import Connection, func, select
 
 from agent.advice import unverified
 from agent.config import Config, SourceConfig
-from agent.store import ledger, outbox, sources
+from agent.store import handoffs, ledger, outbox, sources
 from agent.store.tables import activity, link
 from agent.store.tables import ledger as ledger_table
 from agent.texts import say, span
 
 POLL_AGE = timedelta(minutes=15)  # or three polls, whichever is longer
 MOST = 5  # unread items and refused changes that are named, and of each what waits for it
+TRIES = 5  # of a webhook, after which somebody should look
 PROOF_AGE = timedelta(hours=26)  # it is made daily
 
 
@@ -56,6 +57,7 @@ def look(tx: Connection, config: Config, now: datetime) -> Status:
         problems.append(say("status.rejected", count=refused))
         problems += [_refused(one) for one in outbox.refused(tx, MOST)]
     problems += _creations(tx, config, now)
+    problems += [say("status.untold", key=key, error=error) for key, error in handoffs.untold(tx, TRIES)[:MOST]]
     return Status(
         green=not problems,
         problems=tuple(problems),
@@ -116,9 +118,15 @@ def _problems(config: SourceConfig, state: object, now: datetime) -> list[str]:
     return problems
 
 
+def _handed_off(tx: Connection) -> list[str]:
+    """How many deals are handed off now, by each rule."""
+    rules = Counter(one.rule for one in handoffs.every(tx) if one.ended is None)
+    return [say("status.handed_off", rule=rule, count=count) for rule, count in sorted(rules.items())]
+
+
 def _notes(tx: Connection, config: Config) -> list[str]:
     counts = unverified(tx)
-    return [
+    return _handed_off(tx) + [
         say("status.unverifiable", source=m.name)
         for m in config.mailboxes
         if counts[m.name] and counts[m.name]["unknown"] == sum(counts[m.name].values())

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from agent.changes import move_of
 from agent.model import Company, Contact, Deal, History, Link, ObjectionLife, StageMove
-from agent.store import answers, mirror, outbox
+from agent.store import answers, handoffs, mirror, outbox
 from agent.store.answers import Given
 from agent.store.rows import record_of
 from agent.store.tables import activity, history, link
@@ -81,6 +81,7 @@ def _of_deal(tx: Connection, deal: Deal) -> Story:
         *(event for one in said for o in one.objections if o.deal_id == deal.id for event in _objection(o)),
         *(_answer(g) for g in answers.every(tx) if deal.id in g.answer.deal_ids),
         *(e for e in _sent(tx, f"deal:{deal.id}") if e.said == "withdraw_stage"),
+        *(event for one in handoffs.every(tx, deal.id) for event in _handoff(one)),
     ])  # fmt: skip
 
 
@@ -130,6 +131,13 @@ def _objection(one: ObjectionLife) -> Iterator[Event]:
     yield Event(at=one.opened, what="objection", key=one.key, said=f"{one.type}, {one.stage}", why=f"“{one.quote}”")
     if one.closed is not None:
         yield Event(at=one.closed, what="settled", key=one.key, said=one.type, why=one.closed_by)
+
+
+def _handoff(one: handoffs.Told) -> Iterator[Event]:
+    to = ", ".join(filter(None, (one.owner, one.tag, *(c for c in one.told if c != "crm"))))
+    yield Event(at=datetime.fromisoformat(one.at), what="handed_off", key=one.key, said=one.rule, why=to)
+    if one.ended is not None:
+        yield Event(at=datetime.fromisoformat(one.ended), what="taken_back", key=one.key, said=one.rule, why=one.why)
 
 
 def _answer(given: Given) -> Event:

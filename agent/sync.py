@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from agent import watch
 from agent.answers import Verdicts
 from agent.changes import difference, merged
 from agent.collect import collect
@@ -22,6 +23,7 @@ from agent.config import SourceConfig
 from agent.deliver import deliver
 from agent.errors import CursorExpired
 from agent.flow import Flow, Progress
+from agent.handoff_changes import handoff_changes
 from agent.history import fold
 from agent.intake import House
 from agent.known import Client, Seen
@@ -81,6 +83,7 @@ def understand(flow: Flow, *, fresh_only: bool = False) -> int:
 def digest(flow: Flow, *, fresh_only: bool = False, patience: float = math.inf) -> Digested:
     """Read and fold what waits; after `patience` seconds of reading, what has been read does not wait for the rest."""
     until = time.monotonic() + patience
+    watch.begin(flow)
     read_count = folded = written = 0
     more = True
     while more and not flow.stopping() and time.monotonic() < until:
@@ -90,6 +93,8 @@ def digest(flow: Flow, *, fresh_only: bool = False, patience: float = math.inf) 
         folded += count
         if flow.crm.transactional:
             written += deliver(flow)
+    if not (more or fresh_only):
+        watch.done(flow)
     return Digested(read_count, folded, written, more)
 
 
@@ -172,13 +177,14 @@ def fold_client(flow: Flow, tx: Connection, client: str, house: House, owners: d
     objections = {s.subject for s in before if s.kind == "open_objection"} | {o.key for o in said.objections}
     new = {r.key: r.state for r in said.records}
     verdicts = Verdicts.of(given)
-    of = {*links, *(f"deal:{d.id}" for d in facts.deals), *objections, *new, *verdicts.taken_back}
-    sent = outbox.of_subjects(tx, of)
+    of_deals = (f"{kind}:{d.id}" for d in facts.deals for kind in ("deal", "handoff"))
+    sent = outbox.of_subjects(tx, {*links, *of_deals, *objections, *new, *verdicts.taken_back})
     may_write = flow.config.crm.write & flow.crm.capabilities()
     back = withdrawals(said, unanswered, verdicts, sent, facts, may_write)
     outbox.keep_creations(tx, client, [key for key, state in new.items() if state == "written"])
     touched = {a.subject for a in given} | _given_by_people(said, facts.deals)
     outbox.add(tx, client, [*back, *difference(said, links, seen, sent, may_write, touched)])
+    outbox.add(tx, client, handoff_changes(said, facts.handoffs, sent, may_write))
     messages = {one.key for one in seen if isinstance(one.record, Message)}
     forget.let_go(tx, {k: one.reason for k, one in links.items() if one and _is_let_go(one, messages)}, house.hash_key)
     histories.forget_stranger(tx, client)
@@ -195,6 +201,7 @@ def _facts(flow: Flow, tx: Connection, client: str, house: House, seen: Sequence
         pipelines=flow.pipelines,
         own=house.addresses,
         products=people.products,
+        handoffs=watch.rules(tx, flow.config.handoffs),
         reps=flow.reps(tx),
         unknown=histories.unknown_people(tx, client, seen, people),
         nameless=people.nameless,

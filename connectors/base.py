@@ -145,6 +145,9 @@ class Crm(Protocol):
                      "" for a person's move), closed_quote.
     remove_objection objection: nothing is said of it any more.
 
+    hand_off         deal_id, rule, owner, tag, stage, at, evidence, handoff: a colleague takes the deal over, or it
+                     bears a tag, until its take_back: the same, and why (client: he wrote; passed); needs its hand_off.
+
     An id in a body that is the key of a change stands for the record which that change made: `remote` has its id.
     """
 
@@ -155,7 +158,7 @@ class Crm(Protocol):
         """Connect and say what was found."""
 
     def capabilities(self) -> frozenset[str]:
-        """Of activities, objections, stages, records: what it can take."""
+        """Of activities, objections, stages, records, handoffs: what it can take."""
 
     def pull(self, cursor: str | None) -> Iterator[Facts]:
         """Its facts since `cursor`, in parts. Raises CursorExpired, Retry or NeedsHuman."""

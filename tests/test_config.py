@@ -93,7 +93,7 @@ def test_our_domains_are_all_that_must_be_said(folder: Folder) -> None:
     config = folder.load(OURS)
     assert config.organization.domains == ("ours.example",)
     assert config.crm.kind == "local"
-    assert config.crm.write == {"activities", "objections", "stages", "records"}
+    assert config.crm.write == {"activities", "objections", "stages", "records", "handoffs"}
     assert config.exclude.labels == ("no-crm",)
     assert config.exclude.private_events
     assert config.retention.text == timedelta(days=3 * 365)

@@ -224,7 +224,7 @@ def on_a_copy(config: Config, store: Store, watch: Watch) -> Iterator[Flow]:
         copy = throwaway_copy(store, Path(folder))
         try:
             with watch() as show, flow_of(config, copy, never_written(config, copy)) as flow:
-                flow.tell = show
+                flow.tell, flow.outward = show, False
                 yield flow
         finally:
             copy.close()

@@ -17,7 +17,8 @@ from pydantic import BaseModel
 
 import connectors
 from agent.config import options as connector_options
-from agent.config.check import Check, model_in
+from agent.config.check import Check, model_in, own_name
+from agent.config.handoffs import HandoffConfig, handoff_rules
 from agent.config.lines import KeyPath, key_lines
 from agent.config.places import find, placed_store, read, state_folder, syntax
 from agent.config.tables import (
@@ -34,13 +35,14 @@ from agent.config.tables import (
 )
 from agent.config.values import is_email, parse_duration, parse_since, suggest
 from agent.errors import ConfigError
-from agent.model import Pipeline, Record, Stage, Takes
+from agent.model import HandoffRule, Pipeline, Record, Stage, Takes
 from connectors.base import Options
 
 __all__ = [
     "Config",
     "CrmConfig",
     "Exclude",
+    "HandoffConfig",
     "Organization",
     "Retention",
     "SourceConfig",
@@ -99,7 +101,12 @@ class Config(Record, frozen=True, kw_only=True):
     pipelines: tuple[Pipeline, ...]
     exclude: Exclude
     retention: Retention
-    warnings: tuple[str, ...]  # notes; nothing that keeps the program from running
+    handoffs_with_targets: tuple[HandoffConfig, ...] = ()
+    warnings: tuple[str, ...] = ()  # notes; nothing that keeps the program from running
+
+    @property
+    def handoffs(self) -> tuple[HandoffRule, ...]:
+        return tuple(each.rule for each in self.handoffs_with_targets)
 
     @property
     def folder(self) -> Path:
@@ -160,6 +167,7 @@ def _config(check: Check, now: datetime) -> Config | None:
     mailboxes = _sources(check, "mailbox", now)
     calendars = _calendars_apart(check, mailboxes, _sources(check, "calendar", now))
     pipelines = _pipelines(check)
+    handoffs = handoff_rules(check, pipelines)
     _known_sources(check)
     if not (organization and store and exclude and retention and crm):
         return None
@@ -176,6 +184,7 @@ def _config(check: Check, now: datetime) -> Config | None:
         pipelines=pipelines,
         exclude=exclude,
         retention=retention,
+        handoffs_with_targets=handoffs,
         warnings=check.told(check.notes),
     )
 
@@ -202,7 +211,7 @@ def _sources(check: Check, what: Place, now: datetime) -> tuple[SourceConfig, ..
     sources: list[SourceConfig] = []
     taken: dict[str, KeyPath] = {}
     for at, values in check.tables(what):
-        _own_name(check, at, values, taken)
+        own_name(check, at, values, taken)
         common = check.table(at, SourceTable, _common(values, SourceTable))
         kind = values.get("kind")
         options = connector_options.checked(check, at, kind, values, frozenset(SourceTable.model_fields))
@@ -213,15 +222,6 @@ def _sources(check: Check, what: Place, now: datetime) -> tuple[SourceConfig, ..
         if options:
             sources.append(_source(what, common, options))
     return tuple(sources)
-
-
-def _own_name(check: Check, at: KeyPath, values: dict[str, Any], taken: dict[str, KeyPath]) -> None:
-    name = values.get("name")
-    if not isinstance(name, str):
-        return  # told with the table's other keys
-    if name.strip() in taken:
-        check.problem((*at, "name"), f"is taken already in line {check.line(taken[name.strip()])}; choose another name")
-    taken.setdefault(name.strip(), (*at, "name"))
 
 
 def _source(what: Place, common: SourceTable, options: Options) -> SourceConfig:
@@ -264,7 +264,7 @@ def _pipelines(check: Check) -> tuple[Pipeline, ...]:
     pipelines: list[Pipeline] = []
     taken: dict[str, KeyPath] = {}
     for at, values in check.tables("pipeline"):
-        _own_name(check, at, values, taken)
+        own_name(check, at, values, taken)
         table = check.table(at, PipelineTable, values)
         if not table:
             continue
@@ -272,7 +272,7 @@ def _pipelines(check: Check) -> tuple[Pipeline, ...]:
             check.problem(at, "has no stages; add a [[pipeline.stage]] with a name for each")
         stages: dict[str, KeyPath] = {}
         for n, stage in enumerate(values.get("stage", ())):
-            _own_name(check, (*at, "stage", n), stage, stages)
+            own_name(check, (*at, "stage", n), stage, stages)
         pipelines.append(_pipeline(table))
     return tuple(pipelines)
 

@@ -149,3 +149,12 @@ def _keys_at(error: ErrorDetails, model: type[BaseModel], others: Sequence[str])
         if step in here.model_fields:
             here = model_in(here.model_fields[step].annotation) or here
     return list(here.model_fields) + ([] if inside else list(others))
+
+
+def own_name(check: Check, at: KeyPath, values: dict[str, Any], taken: dict[str, KeyPath]) -> None:
+    name = values.get("name")
+    if not isinstance(name, str):
+        return  # told with the table's other keys
+    if name.strip() in taken:
+        check.problem((*at, "name"), f"is taken already in line {check.line(taken[name.strip()])}; choose another name")
+    taken.setdefault(name.strip(), (*at, "name"))

@@ -1,6 +1,7 @@
 """The tables of config.toml as models; a connector's own keys stand in its Options."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -14,12 +15,15 @@ from agent.config.values import (
     Owner,
     Since,
     milestone,
+    objection_type,
     parse_retention,
     some,
     store_url,
+    web_address,
 )
+from connectors.secrets import SecretRef
 
-Writes = Literal["activities", "objections", "stages", "records"]
+Writes = Literal["activities", "objections", "stages", "records", "handoffs"]
 
 
 class Table(BaseModel):
@@ -105,6 +109,24 @@ class PipelineTable(Table):
     stage: tuple[StageTable, ...] = Field(default=(), description="the stages in order")
 
 
+class HandoffTable(Table):
+    name: Name = Field(description="the rule's own name, for reports")
+    pipeline: tuple[Name, ...] = Field(default=(), description="in which pipelines")
+    stage: tuple[Name, ...] = Field(default=(), description="at which stages")
+    objection: tuple[Annotated[str, AfterValidator(objection_type)], ...] = Field(
+        default=(), description="with an open objection of these types"
+    )
+    sort: Literal["genuine", "stalling"] | None = Field(default=None, description="a real objection, or a pretext")
+    days: int | None = Field(default=None, ge=1, le=3650, description="days without an answer")
+    waiting_for: Literal["client", "us", "anybody"] = Field(default="client", description="whose answer is missing")
+    owner: Owner | None = Field(default=None, description="the colleague who takes the deal over")
+    tag: str = Field(default="", max_length=100, description="a tag for the deal in the CRM")
+    webhook: Annotated[str, AfterValidator(web_address)] | SecretRef | None = Field(
+        default=None, description="an address that is sent JSON"
+    )
+    file: Path | None = Field(default=None, description="a folder whose handoffs.jsonl gets a line")
+
+
 TABLES: dict[str, type[Table]] = {
     "organization": Organization,
     "store": Store,
@@ -112,6 +134,7 @@ TABLES: dict[str, type[Table]] = {
     "mailbox": SourceTable,
     "calendar": SourceTable,
     "pipeline": PipelineTable,
+    "handoff": HandoffTable,
     "exclude": Exclude,
     "retention": Retention,
 }

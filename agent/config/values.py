@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
-from agent.model import MILESTONES
+from agent.model import MILESTONES, OBJECTION_TYPES
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 _DURATION = re.compile(r"(-?\d{1,9}) ?([smhdwy])")
@@ -93,6 +93,21 @@ def some(value: tuple[str, ...]) -> tuple[str, ...]:
 def milestone(value: str) -> str:
     if value not in MILESTONES:
         raise ValueError(f"is no milestone; {suggest(value, MILESTONES)}")
+    return value
+
+
+def objection_type(value: str) -> str:
+    if value not in OBJECTION_TYPES:
+        raise ValueError(f"is no type of objection; {suggest(value, OBJECTION_TYPES)}")
+    return value
+
+
+def web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ValueError('must be an address, e.g. "https://hooks.ours.example/handoff", or a reference to one')
+    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("must begin with https://; plain http is for this machine only")
     return value
 
 

@@ -45,6 +45,8 @@ def apply(
             put_created(tx, change, str(change.body["id"]), remote)
         case "remove_record":
             return remove_created(tx, change, remote)
+        case "hand_off" | "take_back" | "notify":  # the outbox itself is where the built-in CRM keeps them
+            return change.key
     return str(change.body["id"])
 
 

@@ -195,6 +195,10 @@ def mark_dirty(tx: Connection, clients: Iterable[str], *, fresh: bool = True) ->
             tx.execute(update(dirty).where(dirty.c.client.in_(sooner)).values(fresh=True))
 
 
+def clients_with_history(tx: Connection) -> set[str]:
+    return set(tx.scalars(select(history.c.client)))
+
+
 def wait_for_reading(tx: Connection, activity_ids: Iterable[int], version: str, *, fresh: bool) -> None:
     """These are to be read, unless their content has been read by this version; those are folded at once."""
     for part in chunks(sorted(activity_ids)):

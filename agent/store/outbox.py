@@ -16,6 +16,9 @@ AN_HOUR = timedelta(hours=1)
 CREATIONS = ("create_company", "create_contact", "create_deal")
 
 
+NOTICE = "notify"
+
+
 class Waiting(NamedTuple):
     """A change that may be sent now."""
 
@@ -93,14 +96,16 @@ def _sent(tx: Connection, query: Select[Any]) -> list[Sent]:
     return [Sent(key=r.key, kind=r.kind, subject=r.subject, body=r.body) for r in tx.execute(query)]
 
 
-def ready(tx: Connection, now: datetime, limit: int, creations: int | None = None) -> list[Waiting]:
+def ready(
+    tx: Connection, now: datetime, limit: int, creations: int | None = None, *, notices: bool = False
+) -> list[Waiting]:
     """Changes whose time has come and whose needs are written, oldest first; a change waits for nothing else.
 
-    Of those that create a record at most `creations`.
+    Of those that create a record at most `creations`. `notices`: what is told outside, in place of the CRM's changes.
     """
     found: list[Waiting] = []
     after = 0
-    while len(found) < limit and (rows := _pending(tx, now, after, limit)):
+    while len(found) < limit and (rows := _pending(tx, now, after, limit, notices)):
         after = rows[-1].seq
         remote = _written(tx, {key for row in rows for key in row.needs})
         for row in rows:
@@ -114,11 +119,12 @@ def ready(tx: Connection, now: datetime, limit: int, creations: int | None = Non
     return found
 
 
-def _pending(tx: Connection, now: datetime, after: int, limit: int) -> list[Any]:
+def _pending(tx: Connection, now: datetime, after: int, limit: int, notices: bool) -> list[Any]:
     query = (
         select(outbox)
         .where(
             outbox.c.seq > after,
+            outbox.c.kind == NOTICE if notices else outbox.c.kind != NOTICE,
             outbox.c.state.in_(("pending", "sending")),
             or_(outbox.c.next_try.is_(None), outbox.c.next_try <= now),
         )

@@ -29,7 +29,7 @@ class LocalCrm:
         return [Finding(level="ok", text="the built-in CRM is used: nothing has to be connected")]
 
     def capabilities(self) -> frozenset[str]:
-        return frozenset({"activities", "objections", "stages", "records"})
+        return frozenset({"activities", "objections", "stages", "records", "handoffs"})
 
     def pull(self, cursor: str | None) -> Iterator[Facts]:
         """Nothing: its facts are the engine's own tables."""

@@ -72,7 +72,7 @@ class MemoryCrm:
         return [Finding(level="note", text="the CRM lives in memory: what is written is gone when dealscribe ends")]
 
     def capabilities(self) -> frozenset[str]:
-        return frozenset({"activities", "objections", "stages", "records"})
+        return frozenset({"activities", "objections", "stages", "records", "handoffs"})
 
     def pull(self, cursor: str | None) -> Iterator[Facts]:
         since = self._number(cursor)
@@ -179,13 +179,17 @@ class MemoryCrm:
                 return self._edit(change, earlier, {"why": body["why"]}, removed=True)
             case "correct_move":
                 return self._edit(change, earlier, {name: body[name] for name in ("at", "evidence", "quote")})
-            case "open_objection":
+            case "open_objection" | "hand_off":
                 self.deal(body["deal_id"])
                 return self._new(change, body)
             case "update_objection" | "close_objection":
                 return self._edit(change, earlier, body)
             case "remove_objection":
                 return self._edit(change, earlier, {}, removed=True)
+            case "take_back":
+                return self._edit(change, earlier, {"why": body["why"]}, removed=True)
+            case "notify":
+                raise Rejected("this is not for a CRM")
 
     def _new(self, change: Change, body: dict[str, Any]) -> str:
         record_id = self._next_id()

@@ -155,7 +155,7 @@ class CrmSuite:
         raise NotImplementedError("the inheriting class gives a CRM that holds FACTS")
 
     def test_it_takes_activities_objections_stages_and_records(self, desk: Desk) -> None:
-        assert desk.crm.capabilities() <= {"activities", "objections", "stages", "records"}
+        assert desk.crm.capabilities() <= {"activities", "objections", "stages", "records", "handoffs"}
         assert "activities" in desk.crm.capabilities()
 
     def test_check_says_what_was_found(self, desk: Desk) -> None:

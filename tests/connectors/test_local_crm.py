@@ -66,7 +66,7 @@ class TestLocalCrm(CrmSuite):
             yield LocalDesk(tx)
 
     def test_it_takes_everything_and_has_nothing_to_pull(self, desk: LocalDesk) -> None:
-        assert desk.crm.capabilities() == {"activities", "objections", "stages", "records"}
+        assert desk.crm.capabilities() == {"activities", "objections", "stages", "records", "handoffs"}
         assert list(desk.crm.pull(None)) == []
 
     def test_twice_is_the_same_as_once(self, desk: LocalDesk) -> None:

@@ -14,6 +14,7 @@ from agent.model import (
     Cut,
     Deal,
     Direction,
+    HandoffRule,
     Meeting,
     Message,
     MilestoneRead,
@@ -264,6 +265,7 @@ def client_of(
     terminal: str = "propose",
     letters: Mapping[str, Sequence[Seen]] | None = None,
     pipelines: Sequence[Pipeline] = (),
+    rules: Sequence[HandoffRule] = (),
 ) -> Client:
     """The CRM's facts on one client, and the one pipeline that there is; `letters` of all clients."""
     companies, contacts, deals = people.members(key)
@@ -276,6 +278,7 @@ def client_of(
         own=frozenset(REPS),
         products=people.products,
         reps=REPS,
+        handoffs=tuple(rules),
         unknown=unknown(key, people, letters or {}),
         nameless=people.nameless,
     )

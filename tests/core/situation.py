@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from agent.changes import merged
@@ -23,6 +24,8 @@ from agent.model import (
     Cut,
     Deal,
     Direction,
+    Handoff,
+    HandoffRule,
     History,
     Letter,
     Link,
@@ -79,6 +82,11 @@ class Played:
         return [_made(r) for r in sorted(found, key=lambda r: (r.date, r.kind != "company", r.kind, r.name))]
 
     @property
+    def handed_off(self) -> list[str]:
+        found = [h for history in self.histories for h in history.handoffs]
+        return [_handed(h) for h in sorted(found, key=lambda h: (h.at, h.deal_id, h.rule))]
+
+    @property
     def objections(self) -> list[str]:
         found = [o for h in self.histories for o in h.objections]
         return [_told(o) for o in sorted(found, key=lambda o: (o.opened, o.deal_id, o.type))]
@@ -88,6 +96,11 @@ def _told(o: ObjectionLife) -> str:
     grounds = f"{'genuine' if o.genuine else 'stalling'} {o.type}"
     state = "proposed" if o.why else o.cause or o.state
     return f"{o.deal_id}: {grounds} at {o.stage}, {state}" + (f" {o.closed:%m-%d}" if o.closed else "")
+
+
+def _handed(one: Handoff) -> str:
+    told = f"{one.deal_id}: {one.rule} at {one.stage}, {one.at:%m-%d}"
+    return f"{told}, back {one.ended:%m-%d} ({one.ended_why})" if one.ended else told
 
 
 def _made(new: NewRecord) -> str:
@@ -123,7 +136,8 @@ class Situation:
         common = (self.told.get("mode", "auto"), self.told.get("terminal", "propose"))
         told = self.told.get("pipelines", {"New business": {"create_deals": self.told.get("create_deals", "off")}})
         pipelines = [b.pipeline(*common, p["create_deals"], name, p.get("takes")) for name, p in told.items()]
-        return b.client_of(client, self.people, letters=self.clients, pipelines=pipelines)
+        rules = [msgspec.convert({"name": "rule"} | rule, HandoffRule) for rule in self.told.get("rules", ())]
+        return b.client_of(client, self.people, letters=self.clients, pipelines=pipelines, rules=rules)
 
     def play(self, *, backwards: bool = False) -> Played:
         """Fold every client whom something of this concerns; `backwards`: what came last is handed over first."""

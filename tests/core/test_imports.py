@@ -26,9 +26,10 @@ PURE = {
             "objections",
             "newcomers",
             "new_deals",
+            "handoffs",
             "history",
         ),
-        *("sent", "objection_changes", "changes", "answers", "takeback", "trust"),
+        *("sent", "objection_changes", "handoff_changes", "changes", "answers", "takeback", "trust"),
     )
 }
 TOP = ("agent.cli", "agent.daemon")

@@ -32,6 +32,7 @@ def test_the_agent_does_what_a_sales_manager_expects(told: dict[str, Any]) -> No
     assert played.proposed == told.get("proposed", [])
     assert played.objections == told.get("objections", [])
     assert played.new == told.get("new", [])
+    assert played.handed_off == told.get("handed_off", [])
 
 
 @each
