@@ -12,6 +12,17 @@ USUAL = {
     "a letter's labels, arrival and size": [
         rb'1 (UID 5 FLAGS (\Seen $Forwarded 12 012 NIL) INTERNALDATE "02-Mar-2026 10:00:00 +0300" RFC822.SIZE 123)'
     ],
+    "two letters, each with a text and more": [
+        (b"1 (UID 5 BODY[] {5}", b"hello"),
+        b")",
+        (b"2 (UID 7 BODY[]<0> {2}", b"hi"),
+        b")",
+        rb'2 (UID 7 FLAGS () INTERNALDATE " 2-Mar-2026 23:59:59 -0330" RFC822.SIZE 0)',
+    ],
+    "a text before an answer that is odd": [(b"1 (UID 5 BODY[] {5}", b"hello"), b" FLAGS (x))", b"2 (UID 6 FLAGS ())"],
+    "an arrival on a day that no month has": [
+        rb'1 (UID 5 FLAGS () INTERNALDATE "31-Feb-2026 10:00:00 +0300" RFC822.SIZE 1)'
+    ],
     "an arrival that is no date": [b'4 (UID 3 INTERNALDATE "yesterday" RFC822.SIZE 5)'],
     "labels with blanks and signs": [rb'4 (UID 3 X-GM-LABELS ("\\Inbox" work "a (b) \"c\"") RFC822.SIZE 5)'],
     "two letters, one in two pieces": [
@@ -41,6 +52,12 @@ NO_ANSWER = {
 @pytest.mark.parametrize("data", USUAL.values(), ids=USUAL)
 def test_an_answer_is_read_as_the_library_reads_it(data: list[Any], by_uid: bool) -> None:
     assert fetched(data, by_uid) == parse_fetch_response(data, normalise_times=False, uid_is_key=by_uid)
+
+
+@pytest.mark.parametrize("day", ["01-Feb-2026", "01-FEB-2026"])
+def test_an_arrival_in_a_zone_that_nobody_has_is_none(day: str) -> None:
+    data = [f'1 (UID 5 FLAGS () INTERNALDATE "{day} 10:00:00 +2460" RFC822.SIZE 1)'.encode()]
+    assert fetched(data, True)[5][b"INTERNALDATE"] is None
 
 
 @pytest.mark.parametrize("data", NO_ANSWER.values(), ids=NO_ANSWER)
