@@ -2,18 +2,20 @@
 
 import sqlite3
 import stat
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import select, text
+from sqlalchemy import Engine, create_engine, select, text
 
 from agent.errors import NeedsHuman
 from agent.flow import Withheld, never_written, open_crm
 from agent.store import Store
 from agent.store.copies import throwaway_copy
+from agent.store.migrations import HEAD, migrate
 from agent.store.tables import metadata, outbox
 from agent.sync import sync
 from tests.flow.company import CompanyWorld, until_delivered
@@ -21,16 +23,43 @@ from tests.flow.conftest import Founder
 from tests.flow.story import story
 
 
-def test_the_migrations_make_exactly_the_tables_that_the_program_uses(world: CompanyWorld) -> None:
-    with world.store.reading() as tx:
+@pytest.fixture
+def migrated(tmp_path: Path) -> Iterator[Engine]:
+    """A store that has come all the way through the migrations."""
+    engine = create_engine(f"sqlite:///{tmp_path}/migrated.db")
+    with engine.begin() as tx:
+        migrate(tx)
+    yield engine
+    engine.dispose()
+
+
+def tables(engine: Engine) -> dict[str, object]:
+    """Name -> columns, and whether it is kept in one tree; and the names of all indexes."""
+    with engine.connect() as tx:
+        made = {row.name: row for row in tx.execute(text("SELECT type, name, sql FROM sqlite_master"))}
+        return {
+            name: (
+                list(tx.execute(text(f"PRAGMA table_xinfo({name})"))),
+                (row.sql or "").rstrip().endswith("WITHOUT ROWID"),
+            )
+            for name, row in made.items()
+        }
+
+
+def test_the_migrations_make_exactly_the_tables_that_the_program_uses(migrated: Engine) -> None:
+    with migrated.connect() as tx:
         assert compare_metadata(MigrationContext.configure(tx, opts={"compare_type": True}), metadata) == []
 
 
-def test_the_migrations_keep_in_one_tree_what_the_program_keeps_in_one_tree(world: CompanyWorld) -> None:
-    with world.store.reading() as tx:
-        made = {row.name: row.sql for row in tx.execute(text("SELECT name, sql FROM sqlite_master"))}
-    wanted = {table.name for table in metadata.sorted_tables if not table.dialect_options["sqlite"]["with_rowid"]}
-    assert {name for name, sql in made.items() if sql and sql.rstrip().endswith("WITHOUT ROWID")} == wanted
+def test_a_new_store_is_one_that_came_through_all_migrations(migrated: Engine, tmp_path: Path) -> None:
+    new = Store(f"sqlite:///{tmp_path}/new.db")
+    try:
+        assert tables(new.engine) == tables(migrated)
+        with new.reading() as one, migrated.connect() as other:
+            version = text("SELECT version_num FROM alembic_version")
+            assert one.scalar(version) == other.scalar(version) == HEAD
+    finally:
+        new.close()
 
 
 def test_nobody_else_can_read_the_store(tmp_path: Path) -> None:
