@@ -19,6 +19,8 @@ MAX_TITLE = 50  # words of a meeting's title
 SOLD_TO = 2  # clients in whose deals' names a word of what we sell stands
 SHORT_NAME = 5  # letters of a word that may stand for a company's name
 
+ACTS_FOR = 3  # clients of one thread at most: a greeting to all of them makes nobody their consultant
+
 STRANGER = "new:"  # a client that is not in the CRM: "new:" + domain, or + address at a free-mail provider
 
 
@@ -261,6 +263,16 @@ def changed_nodes(before: Directory, after: Directory) -> set[str]:
         ("deal", before.deals, after.deals),
     )
     return {f"{kind}:{i}" for kind, old, new in tables for i in old.keys() | new.keys() if old.get(i) != new.get(i)}
+
+
+def whose(own: set[str], of_thread: set[str], strangers: set[str]) -> set[str]:
+    """To whom a letter belongs: by its own people; without a known one, by its thread; else it is a stranger's.
+
+    Whoever belongs to no company may act for one: his letter in a client's thread is that client's too.
+    """
+    if own and all(client.startswith("contact:") for client in own) and len(own | of_thread) <= ACTS_FOR:
+        return own | of_thread
+    return own or of_thread or strangers
 
 
 def clients_of_people(directory: Directory, outside: Sequence[str]) -> tuple[set[str], set[str]]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, case, delete, func, insert, select, update
 
-from agent.clients import STRANGER, Directory, changed_nodes, clients_of_people, domain_of, free_mail_domains
+from agent.clients import STRANGER, Directory, changed_nodes, clients_of_people, domain_of, free_mail_domains, whose
 from agent.intake import House, keyed_hash, letter_of
 from agent.known import NO_READING, Seen, Unknown
 from agent.model import History, Letter, Link, Meeting, Message, Reading
@@ -46,7 +46,7 @@ def assign(
 ) -> set[int]:
     """Give every activity of these threads its clients; returns the activities whose clients changed.
 
-    By its own people; without a known one, by its thread; else it is a stranger's. Of `fresh` all is at hand.
+    How that is settled: `agent.clients.whose`. Of `fresh` all is at hand.
     """
     changed = _assign_fresh(tx, people, house, [f for f in fresh if not f.entry.skipped])
     meeting = case((activity.c.kind == "meeting", activity.c.record))
@@ -88,7 +88,8 @@ def _clients(rows: Sequence[_Whose], outside: Mapping[int, list[str]], people: D
             known[row.id] = people.clients_named(msgspec.json.decode(row.meeting, type=Meeting).title)
         of_thread[row.thread] |= known[row.id]
     return {
-        row.id: known[row.id] or of_thread[row.thread] or strangers[row.id] or {f"{STRANGER}{row.id}"} for row in rows
+        row.id: whose(known[row.id], of_thread[row.thread], strangers[row.id]) or {f"{STRANGER}{row.id}"}
+        for row in rows
     }
 
 

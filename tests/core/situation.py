@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from agent.changes import merged
-from agent.clients import STRANGER, Directory, clients_of_people
+from agent.clients import STRANGER, Directory, clients_of_people, whose
 from agent.history import fold
 from agent.known import Answer, Client, Seen
 from agent.model import (
@@ -263,7 +263,7 @@ def _threads(happens: list[dict[str, Any]]) -> list[int]:
 
 
 def _clients(people: Directory, records: list[Message | Meeting], threads: list[int]) -> list[set[str]]:
-    """By its own people; without a known one, by its thread; else it is a stranger's."""
+    """Per record the clients in whose histories it stands."""
     known, strangers = [], []
     of_thread: dict[int, set[str]] = defaultdict(set)
     for record, thread in zip(records, threads, strict=True):
@@ -273,7 +273,7 @@ def _clients(people: Directory, records: list[Message | Meeting], threads: list[
         known.append(found)
         strangers.append(new)
         of_thread[thread] |= found
-    return [k or of_thread[t] or s or {STRANGER} for k, t, s in zip(known, threads, strangers, strict=True)]
+    return [whose(k, of_thread[t], s) or {STRANGER} for k, t, s in zip(known, threads, strangers, strict=True)]
 
 
 def _reading(one: dict[str, Any], record: Message | Meeting) -> Reading:
