@@ -76,19 +76,24 @@ def room() -> Traversable:
 
 def load(part: str, languages: Sequence[str] = LANGUAGES, folder: Path | None = None) -> tuple[Row, ...]:
     """The letters of one part; a row that cannot be read is named with its line."""
-    place = (folder or room()) / part
-    return tuple(row for language in languages for row in _rows(place / f"{language}.jsonl"))
+    return tuple(row for file in _files(part, languages, folder) for row in _rows(file))
 
 
 def raw(part: str, folder: Path | None = None) -> bytes:
     """The bytes of a part, for its fingerprint."""
+    return b"".join(file.read_bytes() for file in _files(part, LANGUAGES, folder))
+
+
+def _files(part: str, languages: Sequence[str], folder: Path | None) -> list[Traversable]:
+    """The files of a part, one language after the other: en.jsonl, en-2.jsonl ..."""
     place = (folder or room()) / part
-    return b"".join((place / f"{language}.jsonl").read_bytes() for language in LANGUAGES)
+    if not place.is_dir():
+        raise Rejected(f"there is no {place}")
+    known = sorted((file for file in place.iterdir() if file.name.endswith(".jsonl")), key=lambda file: file.name)
+    return [file for language in languages for file in known if file.name[:2] == language]
 
 
 def _rows(file: Traversable) -> Iterator[Row]:
-    if not file.is_file():
-        raise Rejected(f"there is no {file}")
     for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
         try:
             yield msgspec.json.decode(line, type=Row)

@@ -9,18 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from agent.model import Letter, MilestoneRead, ObjectionRead
 from classifiers.conditions import conditions
-from classifiers.encoder import Vectors
+from classifiers.encoder import Encoded, Numbers
 from classifiers.phrases import same_length
 from classifiers.spans import Sentence, blocked
 
-OWN, BESIDE, WORDS, MARK, MARK_BESIDE = 8.0, 4.0, 6.0, 1.0, 0.6  # how loud each kind of feature speaks
+OWN, BESIDE, WORDS, MARK, MARK_BESIDE = 8.0, 4.0, 4.0, 2.0, 1.2  # how loud each kind of feature speaks
 STEM = {"en": 6, "ru": 5}  # letters of a word that count
-RARE = 2  # a word seen in fewer sentences says nothing
-MOST_SENTENCES = 120  # of a letter
+RARE = 4  # a word seen in fewer sentences says nothing
+MOST_SENTENCES = 60  # of a letter
 
 _WORD = re.compile(r"[^\W\d_]+|\d+|[?!%€$£₽]")
 _NAMED = tuple(
@@ -32,13 +31,12 @@ _NAMED = tuple(
         "sign|подпис",
     )
 )
-Numbers = NDArray[np.float64]
 
 
 class Example(msgspec.Struct, frozen=True):
     """One letter as the heads see it."""
 
-    vectors: Vectors  # one per sentence
+    encoded: tuple[Encoded, ...]  # one per sentence
     words: tuple[tuple[str, ...], ...]  # stems and pairs of stems, per sentence
     marks: tuple[tuple[str, ...], ...]  # what the rules found, per sentence
     about: tuple[float, ...]  # of the letter as a whole: direction, kinds of attachments
@@ -57,13 +55,13 @@ class Vocabulary(msgspec.Struct, frozen=True):
 def example(
     letter: Letter,
     some: Sequence[Sentence],
-    vectors: Vectors,
+    encoded: Sequence[Encoded],
     proven: Sequence[MilestoneRead],
     held: Sequence[ObjectionRead],
 ) -> Example:
     shown = some[:MOST_SENTENCES]
     return Example(
-        vectors=vectors[:MOST_SENTENCES],
+        encoded=tuple(encoded[:MOST_SENTENCES]),
         words=tuple(tuple(_words(letter.body[one.start : one.end])) for one in shown),
         marks=tuple(tuple(sorted(set(_marks(letter, one, proven, held)))) for one in shown),
         about=_about(letter),
@@ -109,15 +107,14 @@ def _about(letter: Letter) -> tuple[float, ...]:
 
 
 def dense(one: Example) -> Numbers:
-    """The sentence's own vector, those of its neighbours, and where it stands."""
-    own = one.vectors.astype(np.float64)
-    blank = np.zeros((1, own.shape[1]))
+    """Of each sentence its own vector, those of its neighbours, and where it stands."""
+    own = np.stack([some.vector for some in one.encoded])
+    blank = np.zeros((1, own.shape[1]), np.float32)
     before, after = np.vstack([blank, own[:-1]]), np.vstack([own[1:], blank])
-    place = np.zeros((len(own), 4))
+    place = np.zeros((len(own), 3), np.float32)
     place[0, 0] = place[-1, 2] = 1.0
     place[1:2, 1] = 1.0
-    place[:, 3] = one.about[0] > 0
-    return np.hstack([own * OWN, before * BESIDE, after * BESIDE, place])
+    return np.hstack([own * OWN, before * BESIDE, after * BESIDE, place]).astype(np.float32)
 
 
 def sparse(one: Example, places: Mapping[str, int], weights: Sequence[float]) -> list[dict[int, float]]:
@@ -125,7 +122,7 @@ def sparse(one: Example, places: Mapping[str, int], weights: Sequence[float]) ->
     found: list[dict[int, float]] = []
     for number, some in enumerate(one.words):
         row = _weighed(some, places, weights)
-        for kind, at, loud in (("m", number, MARK), ("b", number - 1, MARK_BESIDE), ("a", number + 1, MARK_BESIDE)):
+        for kind, at, loud in (("m", number, MARK), ("n", number - 1, MARK_BESIDE), ("n", number + 1, MARK_BESIDE)):
             if 0 <= at < len(one.marks):
                 for mark in one.marks[at]:
                     place = places.get(f"{kind} {mark}")
@@ -153,8 +150,8 @@ def vocabulary(examples: Iterable[Example]) -> Vocabulary:
         for words, marks in zip(one.words, one.marks, strict=True):
             sentences += 1
             counted.update({f"w {word}" for word in words})
-            counted.update(f"{kind} {mark}" for mark in marks for kind in "mba")
-    terms = sorted(term for term, count in counted.items() if count >= RARE + (term[0] != "w"))
+            counted.update(f"{kind} {mark}" for mark in marks for kind in "mn")
+    terms = sorted(term for term, count in counted.items() if count >= RARE)
     return Vocabulary(
         terms=tuple(terms),
         weights=tuple(round(float(np.log((1 + sentences) / (1 + counted[term])) + 1), 4) for term in terms),

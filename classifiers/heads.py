@@ -1,7 +1,6 @@
-"""The trained heads: per label how probable it is, and the sentence that speaks most for it. Plain NumPy, no pickle.
+"""The trained heads: per label how probable it is, the sentence that speaks most for it, and the words of a reason.
 
-A milestone, and whether there is an objection at all: each sentence gets a value, the letter the soft maximum of them.
-Of what type an objection is, and whether it is genuine: told by the sentence that speaks most for there being one.
+Arithmetic in NumPy, no pickle. The network itself is in `net`.
 """
 
 import hashlib
@@ -10,128 +9,149 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from agent.model import MILESTONES, OBJECTION_TYPES
-from classifiers.encoder import Encoder, packaged
-from classifiers.features import Example, Numbers, Vocabulary, dense, sparse
+from classifiers import net
+from classifiers.encoder import Encoder, Numbers, packaged
+from classifiers.features import Example, Vocabulary, dense, sparse
 from classifiers.manifest import FORMAT, Manifest, installed, read_manifest, room, version
 
-ANY = "objection"
-LETTER_HEADS = (*MILESTONES, ANY)
-SENTENCE_HEADS = (*OBJECTION_TYPES, "genuine")
-PARTS = ("sentence", "letter", "bias", "scale", "shift", "kinds", "kinds_bias")
+ANY, STALLING = "objection", "stalling"
+LABELS = (*MILESTONES, ANY, *OBJECTION_TYPES, STALLING)
+SPANS = ("reason", "condition")
 
 log = logging.getLogger(__name__)
+
+
+class Label(msgspec.Struct, frozen=True):
+    """What the heads say of one label in one letter."""
+
+    probability: float
+    at: int  # the sentence that speaks most for it
 
 
 class Scores(msgspec.Struct, frozen=True):
     """What the heads say of one letter."""
 
-    milestones: dict[str, tuple[float, int]]  # name -> (probability, the sentence)
-    objection: tuple[float, int]  # that there is one, and the sentence
-    types: dict[str, float]  # of that sentence
-    genuine: float
+    labels: dict[str, Label]
+    spans: tuple[Numbers, ...]  # per sentence: pieces x SPANS, above 0 where a piece belongs to one
 
     @property
-    def type(self) -> str:
-        return max(self.types, key=lambda name: (self.types[name], name))
-
-    @property
-    def certain(self) -> float:
-        """That there is an objection and that it is of this type."""
-        return self.objection[0] * self.types[self.type]
-
-
-class Weights(msgspec.Struct, frozen=True):
-    """The numbers: columns are heads."""
-
-    sentence: Numbers  # features of a sentence x LETTER_HEADS
-    letter: Numbers  # features of a letter x LETTER_HEADS
-    bias: Numbers
-    scale: Numbers  # calibration: probability = sigmoid(scale * value + shift)
-    shift: Numbers
-    kinds: Numbers  # features of a sentence x SENTENCE_HEADS
-    kinds_bias: Numbers
+    def types(self) -> tuple[str, ...]:
+        """The types of objections, the likeliest first."""
+        return tuple(sorted(OBJECTION_TYPES, key=lambda name: (-self.labels[name].probability, name)))
 
 
 class Model:
     """Heads, ready to be asked."""
 
-    def __init__(self, manifest: Manifest, weights: Weights, known: Vocabulary) -> None:
+    def __init__(
+        self, manifest: Manifest, weights: net.Weights, known: Vocabulary, scale: float, shift: Numbers
+    ) -> None:
         self.manifest = manifest
         self.weights = weights
         self.known = known
+        self.scale = scale  # calibration: probability = sigmoid(scale * value + shift of its label)
+        self.shift = shift
         self._places = known.places()
 
-    def scores(self, one: Example) -> Scores:
-        numbers = dense(one)
-        rows = sparse(one, self._places, self.known.weights)
-        values = _times(numbers, rows, self.weights.sentence)
-        letter = pooled(values) + self.weights.bias + np.array(one.about) @ self.weights.letter
-        probable = sigmoid(self.weights.scale * letter + self.weights.shift)
-        best = values.argmax(0)
-        at = int(best[LETTER_HEADS.index(ANY)])
-        kinds = _times(numbers[at : at + 1], rows[at : at + 1], self.weights.kinds)[0] + self.weights.kinds_bias
-        types = np.exp(kinds[:-1] - kinds[:-1].max())
-        return Scores(
-            milestones={name: (float(probable[n]), int(best[n])) for n, name in enumerate(MILESTONES)},
-            objection=(float(probable[LETTER_HEADS.index(ANY)]), at),
-            types=dict(zip(OBJECTION_TYPES, (types / types.sum()).tolist(), strict=True)),
-            genuine=float(sigmoid(kinds[-1:])[0]),
-        )
+    def scores(self, some: Sequence[Example]) -> list[Scores]:
+        """All letters in one go: each is asked for itself, the matrices are larger."""
+        if not some:
+            return []
+        bag = bagged(some, _rows(some, self._places, self.known.weights))
+        said = net.forward(self.weights, bag)
+        probable = sigmoid(self.scale * said.letters + self.shift)
+        found: list[Scores] = []
+        for number, one in enumerate(some):
+            first = int(bag.first_sentence[number])
+            best = said.sentences[first : first + len(one.encoded)].argmax(0)
+            starts = bag.first_piece[first : first + len(one.encoded)]
+            found.append(
+                Scores(
+                    labels={name: Label(float(probable[number, at]), int(best[at])) for at, name in enumerate(LABELS)},
+                    spans=tuple(
+                        said.spans[start : start + len(sentence.tokens)]
+                        for start, sentence in zip(starts, one.encoded, strict=True)
+                    ),
+                )
+            )
+        return found
 
 
-def _times(numbers: Numbers, rows: Sequence[dict[int, float]], weights: Numbers) -> Numbers:
-    """Features times weights, without a matrix of zeros for the words that are not there."""
-    width = numbers.shape[1]
-    values: Numbers = numbers @ weights[:width]
-    for at, row in enumerate(rows):
-        if row:
-            values[at] += np.fromiter(row.values(), float) @ weights[width:][list(row)]
-    return values
+class Rows:
+    """Features of sentences, ready to be weighed, without a matrix of zeros for the words that are not there."""
+
+    def __init__(self, numbers: Numbers, lines: Sequence[dict[int, float]]) -> None:
+        self.numbers, self.lines = numbers, lines
+
+    def __matmul__(self, weights: Numbers) -> Numbers:
+        width = self.numbers.shape[1]
+        values: Numbers = self.numbers @ weights[:width]
+        for at, line in enumerate(self.lines):
+            if line:
+                values[at] += np.fromiter(line.values(), np.float32) @ weights[width:][list(line)]
+        return values
 
 
-def pooled(values: Numbers) -> Numbers:
-    """The soft maximum over the sentences: one that speaks for it is enough."""
-    top = values.max(0)
-    summed: Numbers = top + np.log(np.exp(values - top).sum(0))
-    return summed
+def _rows(some: Sequence[Example], places: dict[str, int], weights: Sequence[float]) -> Rows:
+    return Rows(
+        np.vstack([dense(one) for one in some]), [line for one in some for line in sparse(one, places, weights)]
+    )
+
+
+def bagged(some: Sequence[Example], sentences: Any) -> net.Bag:
+    """Letters as the network takes them; `sentences` are the features of all their sentences."""
+    counts = np.array([len(one.encoded) for one in some])
+    lengths = np.array([len(sentence.tokens) for one in some for sentence in one.encoded])
+    return net.Bag(
+        pieces=np.concatenate([sentence.tokens for one in some for sentence in one.encoded]),
+        sentence_of=np.repeat(np.arange(len(lengths)), lengths),
+        first_piece=np.concatenate([[0], np.cumsum(lengths)[:-1]]),
+        sentences=sentences,
+        letter_of=np.repeat(np.arange(len(some)), counts),
+        first_sentence=np.concatenate([[0], np.cumsum(counts)[:-1]]),
+        facts=np.array([one.about for one in some], np.float32),
+    )
 
 
 def sigmoid(values: Numbers) -> Numbers:
-    known: Numbers = 1 / (1 + np.exp(-np.clip(values, -40, 40)))
+    known: Numbers = (1 / (1 + np.exp(-np.clip(values, -40, 40)))).astype(values.dtype)
     return known
 
 
 # -- on disk ----------------------------------------------------------------------------------------------------------
 
 
-def save(folder: Path, manifest: Manifest, weights: Weights, known: Vocabulary) -> Manifest:
+def save(folder: Path, model: Model) -> Manifest:
     """Writes the model; the same numbers give the same bytes. The version is what the bytes are."""
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {name: getattr(weights, name).astype(np.float32) for name in PARTS}
-    np.savez(folder / "weights.npz", allow_pickle=False, **arrays)
-    (folder / "vocabulary.json").write_bytes(msgspec.json.encode(known))
+    arrays = {name: getattr(model.weights, name).astype(np.float16) for name in net.Weights.__struct_fields__}
+    calibration = np.append(model.shift, model.scale).astype(np.float32)
+    np.savez(folder / "weights.npz", allow_pickle=False, calibration=calibration, **arrays)
+    (folder / "vocabulary.json").write_bytes(msgspec.json.encode(model.known))
     digest = hashlib.sha256()
     for name in ("weights.npz", "vocabulary.json"):
         digest.update((folder / name).read_bytes())
-    digest.update(msgspec.json.encode((manifest.milestones, manifest.objections)))
-    named = msgspec.structs.replace(manifest, version=f"heads-{FORMAT}-{digest.hexdigest()[:8]}")
+    digest.update(msgspec.json.encode((model.manifest.milestones, model.manifest.objections)))
+    named = msgspec.structs.replace(model.manifest, version=f"heads-{FORMAT}-{digest.hexdigest()[:8]}")
     (folder / "manifest.json").write_bytes(msgspec.json.format(msgspec.json.encode(named), indent=2) + b"\n")
     return named
 
 
 def load(folder: Traversable) -> Model:
     with (folder / "weights.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        weights = Weights(**{name: arrays[name].astype(np.float64) for name in PARTS})
+        weights = net.Weights(**{name: arrays[name].astype(np.float32) for name in net.Weights.__struct_fields__})
+        calibration = arrays["calibration"]
     known = msgspec.json.decode((folder / "vocabulary.json").read_bytes(), type=Vocabulary)
     manifest = read_manifest(folder)
     if manifest is None:
         raise FileNotFoundError(f"{folder} holds no manifest")
-    return Model(manifest, weights, known)
+    return Model(manifest, weights, known, float(calibration[-1]), calibration[:-1])
 
 
 @cache

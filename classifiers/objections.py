@@ -233,21 +233,6 @@ def _give_conditions(found: Sequence[Found], named: dict[int, list[Condition]]) 
 # -- spans ------------------------------------------------------------------------------------------------------------
 
 
-def clause_span(body: str, some: Sequence[Sentence], at: int) -> Span | None:
-    """The reason in a sentence of which only the whole is known to speak against buying."""
-    named = conditions(some[at])[:1]
-    return _reason(body, some[at], 0, named[0] if named else None)
-
-
-def condition_near(body: str, some: Sequence[Sentence], at: int) -> Span | None:
-    """The condition of buying in this sentence, or with its promise in one beside it."""
-    for where in (at, at + 1, at - 1, at + 2):
-        named = conditions(some[where])[:1] if 0 <= where < len(some) else []
-        if named and (where == at or named[0].promise):
-            return _words_span(body, some[where], named[0])
-    return None
-
-
 def _read(body: str, some: Sequence[Sentence], one: Found, off: float) -> ObjectionRead:
     sentence = some[one.at]
     same = one.condition[1] if one.condition and one.condition[0] == one.at else None

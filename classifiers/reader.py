@@ -5,6 +5,7 @@ letters -> cuts (clean) -> kind and language (automated, clean) -> sentences wit
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Literal
 
 import msgspec
@@ -15,8 +16,8 @@ from classifiers.automated import automated, matter
 from classifiers.clean import find_cuts, handed_over, kept, language, without_history
 from classifiers.encoder import Encoder, encode_once
 from classifiers.features import Example, example
-from classifiers.heads import Model, shipped
-from classifiers.manifest import full_version
+from classifiers.heads import Model, Scores, shipped
+from classifiers.manifest import Manifest, full_version
 from classifiers.manifest import version as model_version
 from classifiers.milestones import buying, milestones
 from classifiers.objections import objections
@@ -72,21 +73,21 @@ def ruled_all(letters: Sequence[Letter]) -> list[Ruled]:
 
 def with_model(ruled: Sequence[Ruled], model: Model, encoder: Encoder) -> list[Reading]:
     """The readings of rules and heads together."""
+    seen = examples(ruled, encoder)
+    scores = iter(model.scores([one for one in seen if one is not None]))
     return [
-        by_rules(one, model.manifest.version) if seen is None else _weighed(one, seen, model)
-        for one, seen in zip(ruled, examples(ruled, encoder), strict=True)
+        by_rules(one, model.manifest.version) if shown is None else _weighed(one, shown, next(scores), model.manifest)
+        for one, shown in zip(ruled, seen, strict=True)
     ]
 
 
 def examples(ruled: Sequence[Ruled], encoder: Encoder) -> list[Example | None]:
     """What the heads see of each letter; None where there is nothing to see. All sentences are encoded at once."""
     texts = [[one.prepared.letter.body[some.start : some.end] for some in one.sentences] for one in ruled]
-    vectors = encode_once(encoder, [text for some in texts for text in some])
+    encoded = iter(encode_once(encoder, [text for some in texts for text in some]))
     found: list[Example | None] = []
-    at = 0
     for one, some in zip(ruled, texts, strict=True):
-        own = vectors[at : at + len(some)]
-        at += len(some)
+        own = list(islice(encoded, len(some)))
         letter = one.prepared.letter
         found.append(example(letter, one.sentences, own, one.milestones, one.objections) if some else None)
     return found
@@ -162,13 +163,11 @@ def _ruled(one: Prepared, some: tuple[Sentence, ...]) -> Ruled:
     return Ruled(one, some, proven, held, () if one.machine else settling(one.letter, some))
 
 
-def _weighed(one: Ruled, seen: Example, model: Model) -> Reading:
-    scores = model.scores(seen)
+def _weighed(one: Ruled, seen: Example, scores: Scores, manifest: Manifest) -> Reading:
     asked = (one.prepared.letter, one.sentences, scores)
-    name = model.manifest.version
-    proven = votes.milestones(*asked, one.milestones, model.manifest.milestones, name)
-    held = () if one.prepared.machine else votes.objections(*asked, one.objections, model.manifest.objections, name)
-    return _reading(one, proven, held, full_version(name))
+    proven = votes.milestones(*asked, one.milestones, manifest)
+    held = () if one.prepared.machine else votes.objections(*asked, seen, one.objections, manifest)
+    return _reading(one, proven, held, full_version(manifest.version))
 
 
 def by_rules(one: Ruled, model: str = "") -> Reading:

@@ -1,57 +1,51 @@
-"""Training: the heads are fitted on the part `train`, their limits chosen on `tune`; the same data give the same bytes.
+"""Training: heads learn from the part `train`, their limits are chosen on `tune`; the same data give the same bytes.
 
-letters -> rules and vectors -> examples -> heads, each also fitted five times without a fifth of the letters
-        -> calibration on what those say of the letters left out -> limits on tune -> figures -> promoted or not
-
-A letter is a bag of sentences: it is positive if one of them is. Where a label's own words are known (the reason of an
-objection), only their sentences stand for it.
+letters -> rules and encoder -> examples -> network (some rounds of small steps, Adam) -> calibration and limits on tune
+        -> figures -> promoted or not
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 from threadpoolctl import threadpool_limits
 
-from agent.model import OBJECTION_TYPES, Reading
+from agent.model import MILESTONES, Reading
+from classifiers import net
 from classifiers.corpus import Row, load, raw
-from classifiers.encoder import Encoder
+from classifiers.encoder import Encoder, Numbers, encode_once
 from classifiers.evaluate import Report, evaluation
-from classifiers.features import Example, Numbers, Vocabulary, dense, sparse, vocabulary
-from classifiers.heads import (
-    ANY,
-    LETTER_HEADS,
-    SENTENCE_HEADS,
-    Model,
-    Scores,
-    Weights,
-    save,
-    sigmoid,
-)
+from classifiers.features import Example, Vocabulary, dense, sparse, vocabulary
+from classifiers.heads import ANY, LABELS, SPANS, STALLING, Model, Scores, bagged, save, sigmoid
 from classifiers.heads import load as load_model
 from classifiers.manifest import FORMAT, Limits, Manifest
 from classifiers.reader import Ruled, by_rules, examples, ruled_all, with_model
 from classifiers.rules import VERSION
 
-FOLDS = 5
 SEED = 20
-HOLD = 8.0  # how strongly the weights of a sentence are held small
-HOLD_LETTER = 1.0
-HOLD_KINDS = 1.0
-STEPS = 60  # of the optimizer
+ROUNDS = 16  # over all letters
+TOGETHER = 32  # letters a step
+HIDDEN = 128
+SAMPLE = 500  # letters by which pieces are narrowed
+AT_ONCE = 200  # letters that are encoded together
+NARROWED = 320  # directions in which pieces differ most; the others are noise to so few letters
+STEP = 2e-3  # the largest; it rises in the first rounds and falls in the last
+RISING = 0.15
+HOLD = 0.1  # how strongly matrices are held small
+SPANS_COUNT = 6.0  # how much the words of a span count beside a letter's labels
+HOLD_SHIFT = 4.0  # how strongly a label's own calibration is held to the common one
 SURE = 0.95  # precision that what is written without asking must reach on tune
 ALARMS = 0.05  # share of letters without an objection in which one may be read
-OF_HEADS = 0.035  # the share of those that the heads may have by themselves; the rest is the rules'
 FALSE_MILESTONES = 0.15  # share of letters without a milestone in which one may be read
 LEAST_SAID = 10  # reads on tune below which a precision is no evidence
 LOWEST = 0.2  # no less probable reading is proposed
 NEVER = 0.995  # written from here on when no limit reaches that precision
+LEANS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
 HEADLINES = (
     "milestones_micro",
     "objections_macro",
@@ -66,7 +60,6 @@ HEADLINES = (
 SUMMED = ("milestones_micro", "objections_macro", "any_objection")
 
 Say = Callable[[str], None]
-Places = list[list[int]]  # per letter, the rows of its sentences
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -78,16 +71,13 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Letters(msgspec.Struct, frozen=True):
-    """Letters that the heads can see, all their sentences as one matrix."""
+    """Letters that the heads can see, and what they should say of them."""
 
-    rows: tuple[Row, ...]
-    ruled: tuple[Ruled, ...]
-    seen: tuple[Example, ...]
-    known: Vocabulary
-    numbers: Numbers  # sentences x features
-    words: Any  # sentences x vocabulary, sparse
-    about: Numbers  # letters x features of a letter
-    places: Places
+    seen: tuple[Example, ...]  # their pieces narrowed
+    rows: Any  # sentences x features, sparse
+    first: tuple[int, ...]  # per letter, the first of its rows
+    truth: Numbers  # letters x LABELS
+    spans: tuple[Numbers, ...]  # per letter: pieces x SPANS
 
 
 def train(
@@ -104,7 +94,7 @@ def train(
         manifest = msgspec.structs.replace(model.manifest, metrics=metrics, baseline=rules_alone)
         wanted = promote and better(metrics, before)
         if wanted:
-            manifest = save(folder, manifest, model.weights, model.known)
+            manifest = save(folder, Model(manifest, model.weights, model.known, model.scale, model.shift))
         return Outcome(manifest=manifest, promoted=wanted, before=before)
 
 
@@ -154,72 +144,158 @@ def curve(
 # -- gather -----------------------------------------------------------------------------------------------------------
 
 
-def gather(rows: Sequence[Row], encoder: Encoder) -> Letters:
-    ruled = ruled_all([row.letter() for row in rows])
-    some = [
-        (row, one, seen)
-        for row, one, seen in zip(rows, ruled, examples(ruled, encoder), strict=True)
-        if seen is not None
-    ]
+def gather(rows: Sequence[Row], encoder: Encoder) -> tuple[Letters, Vocabulary, Numbers]:
+    """Letters, the words that count, and the narrowing of pieces."""
+    narrowing = _narrowing(rows, encoder)
+    some: list[tuple[Row, Ruled, Example]] = []
+    for at in range(0, len(rows), AT_ONCE):  # what the encoder says of all letters would fill the memory
+        chunk = rows[at : at + AT_ONCE]
+        ruled = ruled_all([row.letter() for row in chunk])
+        for row, one, seen in zip(chunk, ruled, examples(ruled, encoder), strict=True):
+            if seen is not None:
+                some.append((row, one, _narrowed(seen, narrowing)))
     shown = tuple(seen for _, _, seen in some)
     known = vocabulary(shown)
-    terms = known.places()
-    sentences = [line for one in shown for line in sparse(one, terms, known.weights)]
-    entries = [(at, place, value) for at, line in enumerate(sentences) for place, value in sorted(line.items())]
-    at, place, value = zip(*entries, strict=True) if entries else ((), (), ())
-    places: Places = []
-    for one in shown:
-        begin = places[-1][-1] + 1 if places else 0
-        places.append(list(range(begin, begin + len(one.words))))
-    return Letters(
-        rows=tuple(row for row, _, _ in some),
-        ruled=tuple(one for _, one, _ in some),
+    letters = Letters(
         seen=shown,
-        known=known,
-        numbers=np.vstack([dense(one) for one in shown]),
-        words=csr_matrix((value, (at, place)), shape=(len(sentences), len(known.terms))),
-        about=np.array([one.about for one in shown]),
-        places=places,
+        rows=_sparse_rows(shown, known),
+        first=tuple(np.cumsum([0, *(len(one.encoded) for one in shown)]).tolist()),
+        truth=np.array([[_bears(row, name) for name in LABELS] for row, _, _ in some], np.float32),
+        spans=tuple(_span_truth(*each) for each in some),
     )
+    return letters, known, narrowing
+
+
+def _narrowing(rows: Sequence[Row], encoder: Encoder) -> Numbers:
+    """The directions in which the pieces of some letters differ most (principal components, Pearson 1901)."""
+    some = rows[:: max(1, len(rows) // SAMPLE)]
+    pieces = np.concatenate([one.tokens for one in encode_once(encoder, [row.body for row in some])]).astype(np.float64)
+    _, directions = np.linalg.eigh(np.cov((pieces - pieces.mean(0)).T))
+    kept: Numbers = directions[:, ::-1][:, :NARROWED].astype(np.float32)
+    return kept
+
+
+def _narrowed(seen: Example, narrowing: Numbers) -> Example:
+    encoded = tuple(msgspec.structs.replace(one, tokens=one.tokens @ narrowing) for one in seen.encoded)
+    return msgspec.structs.replace(seen, encoded=encoded)
+
+
+def _sparse_rows(shown: Sequence[Example], known: Vocabulary) -> csr_matrix:
+    places = known.places()
+    lines = [line for one in shown for line in sparse(one, places, known.weights)]
+    entries = [(at, place, value) for at, line in enumerate(lines) for place, value in sorted(line.items())]
+    at, place, value = zip(*entries, strict=True) if entries else ((), (), ())
+    words = csr_matrix((np.array(value, np.float32), (at, place)), shape=(len(lines), len(known.terms)))
+    return hstack([csr_matrix(np.vstack([dense(one) for one in shown])), words], format="csr")
+
+
+def _bears(row: Row, name: str) -> bool:
+    held = row.labels.objections
+    if name == ANY:
+        return bool(held)
+    if name == STALLING:
+        return any(not one.genuine for one in held)
+    return name in row.labels.milestones or any(one.type == name for one in held)
+
+
+def _span_truth(row: Row, ruled: Ruled, seen: Example) -> Numbers:
+    """Which pieces of a letter belong to a reason, which to a condition."""
+    quoted = [
+        [_found(row.body, getattr(one, name)) for one in row.labels.objections if getattr(one, name)] for name in SPANS
+    ]
+    found = [
+        [
+            [
+                float(any(start < after and before < end for before, after in some)) if end > start else 0.0
+                for some in quoted
+            ]
+            for start, end in zip(sentence.start + each.starts, sentence.start + each.ends, strict=True)
+        ]
+        for sentence, each in zip(ruled.sentences, seen.encoded, strict=False)
+    ]
+    return np.array([piece for sentence in found for piece in sentence], np.float32)
+
+
+def _found(body: str, quote: str) -> tuple[int, int]:
+    begin = body.find(quote)
+    return (begin, begin + len(quote)) if begin >= 0 else (0, 0)
 
 
 # -- fit --------------------------------------------------------------------------------------------------------------
 
 
 def fit(rows: Sequence[Row], encoder: Encoder, report: Say = lambda text: None) -> Model:
-    """Heads with their calibration; the limits are still to be chosen."""
-    letters = gather(rows, encoder)
-    report(f"{len(letters.rows)} letters with {len(letters.numbers)} sentences and {len(letters.known.terms)} words")
-    fold = np.random.default_rng(SEED).permutation(len(letters.rows)) % FOLDS
-    columns, scales = [], []
-    speaking = np.zeros(len(letters.numbers))
-    for name in LETTER_HEADS:
-        truth = np.array([_bears(row, name) for row in letters.rows], float)
-        bags = _bags(letters, name, truth)
-        left_out = np.zeros(len(truth))
-        for number in range(FOLDS):
-            inside, outside = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-            found = _fit_bags(letters, bags, truth, inside)
-            values = _values(letters, found[0])
-            left_out[outside] = [_pool(values[letters.places[at]])[0] for at in outside]
-            left_out[outside] += found[2] + letters.about[outside] @ found[1]
-            if name == ANY:
-                rest = [line for at in outside for line in letters.places[at]]
-                speaking[rest] = values[rest]
-        columns.append(_fit_bags(letters, bags, truth, np.arange(len(truth))))
-        scales.append(_calibrated(left_out, truth))
-        report(f"{name}: {int(truth.sum())} letters")
-    kinds, kinds_bias = _fit_kinds(letters, speaking)
-    weights = Weights(
-        sentence=np.stack([column[0] for column in columns], 1),
-        letter=np.stack([column[1] for column in columns], 1),
-        bias=np.array([column[2] for column in columns]),
-        scale=np.array([scale for scale, _ in scales]),
-        shift=np.array([shift for _, shift in scales]),
-        kinds=kinds,
-        kinds_bias=kinds_bias,
+    """The heads, not yet calibrated; their limits are still to be chosen."""
+    letters, known, narrowing = gather(rows, encoder)
+    report(f"{len(letters.seen)} letters with {letters.rows.shape[0]} sentences and {len(known.terms)} words")
+    random = np.random.default_rng(SEED)
+    facts = len(letters.seen[0].about)
+    weights = net.beginning(random, HIDDEN, narrowing.shape[1], letters.rows.shape[1], facts, len(LABELS))
+    drop = net.Dropout(random)
+    adam = Adam(weights)
+    steps = ROUNDS * -(-len(letters.seen) // TOGETHER)
+    for number in range(ROUNDS):
+        unlike = 0.0
+        order = random.permutation(len(letters.seen))
+        for at in range(0, len(order), TOGETHER):
+            some = order[at : at + TOGETHER].tolist()
+            slope, cost = _slope(weights, letters, some, drop)
+            weights = adam.step(weights, slope, _pace(adam.steps / steps))
+            unlike += cost * len(some)
+        report(f"round {number + 1} of {ROUNDS}: {unlike / len(order):.3f}")
+    unfolded = msgspec.structs.replace(weights, narrow=narrowing @ weights.narrow)
+    rounded = net.Weights(
+        **{
+            name: getattr(unfolded, name).astype(np.float16).astype(np.float32)  # as it is stored
+            for name in net.Weights.__struct_fields__
+        }
     )
-    return Model(_draft(encoder), weights, letters.known)
+    return Model(_draft(encoder), rounded, known, 1.0, np.zeros(len(LABELS), np.float32))
+
+
+def _slope(weights: net.Weights, letters: Letters, some: Sequence[int], drop: net.Dropout) -> tuple[net.Weights, float]:
+    """How the loss of some letters changes with the weights, and the loss of their labels."""
+    seen = [letters.seen[at] for at in some]
+    lines = [line for at in some for line in range(letters.first[at], letters.first[at + 1])]
+    bag = bagged(seen, letters.rows[lines])
+    said = net.forward(weights, bag, drop)
+    truth, spans = letters.truth[some], np.concatenate([letters.spans[at] for at in some])
+    off: Numbers = (sigmoid(said.letters) - truth) / np.float32(len(seen))
+    strayed: Numbers = (sigmoid(said.spans) - spans) * np.float32(SPANS_COUNT / len(spans))
+    cost = float((np.logaddexp(0, said.letters) - truth * said.letters).sum() / len(seen))
+    return net.backward(weights, bag, said, off, strayed), cost
+
+
+def _pace(done: float) -> float:
+    """The length of a step: up to the largest, then down to nothing on half a cosine."""
+    falling = max(0.0, (done - RISING) / (1 - RISING))
+    return float(STEP * min(1.0, done / RISING) * (1 + np.cos(np.pi * falling)) / 2)
+
+
+class Adam:
+    """Steps by the mean and spread of past slopes (Kingma, Ba 2014), matrices held small (Loshchilov, Hutter 2017)."""
+
+    SLOPE, SPREAD = 0.9, 0.99
+
+    def __init__(self, weights: net.Weights) -> None:
+        self.steps = 0
+        self._mean = {name: np.zeros_like(getattr(weights, name)) for name in net.Weights.__struct_fields__}
+        self._spread = {name: np.zeros_like(getattr(weights, name)) for name in net.Weights.__struct_fields__}
+
+    def step(self, weights: net.Weights, slope: net.Weights, pace: float) -> net.Weights:
+        self.steps += 1
+        return net.Weights(**{name: self._one(name, weights, slope, pace) for name in net.Weights.__struct_fields__})
+
+    def _one(self, name: str, weights: net.Weights, slope: net.Weights, pace: float) -> Numbers:
+        now, was = getattr(slope, name), getattr(weights, name)
+        mean, spread = self._mean[name], self._spread[name]
+        mean += np.float32(1 - self.SLOPE) * (now - mean)
+        spread += np.float32(1 - self.SPREAD) * (now * now - spread)
+        way = mean / np.float32(1 - self.SLOPE**self.steps)
+        way /= np.sqrt(spread / np.float32(1 - self.SPREAD**self.steps)) + np.float32(1e-6)
+        held = np.float32(HOLD if name in net.MATRICES else 0.0) * was
+        stepped: Numbers = was - np.float32(pace) * (way + held)
+        return stepped
 
 
 def _draft(encoder: Encoder) -> Manifest:
@@ -233,163 +309,89 @@ def _draft(encoder: Encoder) -> Manifest:
         rules=VERSION,
         milestones=undecided,
         objections=undecided,
+        spans=(0.0, 0.0),
         metrics={},
         baseline={},
     )
 
 
-def _bears(row: Row, name: str) -> bool:
-    return bool(row.labels.objections) if name == ANY else name in row.labels.milestones
-
-
-def _bags(letters: Letters, name: str, truth: Numbers) -> Places:
-    """The sentences that stand for each letter: where the reason of an objection is known, those that hold it."""
-    if name != ANY:
-        return letters.places
-    return [(_reasons(letters, at) if truth[at] else []) or letters.places[at] for at in range(len(letters.rows))]
-
-
-def _reasons(letters: Letters, at: int) -> list[int]:
-    return sorted({line for one in letters.rows[at].labels.objections for line in _lines(letters, at, one.reason)})
-
-
-def _lines(letters: Letters, at: int, quote: str | None) -> Iterator[int]:
-    """The sentences of a letter which a quote touches."""
-    begin = letters.rows[at].body.find(quote) if quote else -1
-    if quote and begin >= 0:
-        for line, some in zip(letters.places[at], letters.ruled[at].sentences, strict=False):
-            if some.start < begin + len(quote) and begin < some.end:
-                yield line
-
-
-def _fit_bags(
-    letters: Letters, bags: Places, truth: Numbers, inside: NDArray[np.intp]
-) -> tuple[Numbers, Numbers, float]:
-    """Logistic regression on the soft maximum over a bag: (weights of a sentence, of a letter, bias)."""
-    lines = [line for at in inside for line in bags[at]]
-    counts = np.array([len(bags[at]) for at in inside])
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    numbers, words = letters.numbers[lines], letters.words[lines]
-    about, wanted = letters.about[inside], truth[inside]
-    wide, full = numbers.shape[1], numbers.shape[1] + words.shape[1]
-
-    def loss(at: Numbers) -> tuple[float, Numbers]:
-        inner, outer, bias = at[:full], at[full:-1], at[-1]
-        values = numbers @ inner[:wide] + words @ inner[wide:]
-        top = np.maximum.reduceat(values, starts)
-        powers = np.exp(values - np.repeat(top, counts))
-        summed = np.add.reduceat(powers, starts)
-        said = top + np.log(summed) + about @ outer + bias
-        off = sigmoid(said) - wanted
-        pull = powers * np.repeat(off / summed, counts)
-        cost = (
-            np.sum(np.logaddexp(0, said) - wanted * said) + HOLD * inner @ inner / 2 + HOLD_LETTER * outer @ outer / 2
-        )
-        slope = np.concatenate([numbers.T @ pull, words.T @ pull]) + HOLD * inner
-        return float(cost), np.concatenate([slope, about.T @ off + HOLD_LETTER * outer, [off.sum()]])
-
-    start = np.zeros(full + about.shape[1] + 1)
-    start[-1] = -2.0
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": STEPS}).x
-    return found[:full], found[full:-1], float(found[-1])
-
-
-def _values(letters: Letters, inner: Numbers) -> Numbers:
-    wide = letters.numbers.shape[1]
-    values: Numbers = letters.numbers @ inner[:wide] + letters.words @ inner[wide:]
-    return values
-
-
-def _pool(values: Numbers) -> Numbers:
-    top = values.max()
-    return np.array([top + np.log(np.exp(values - top).sum())])
-
-
-def _calibrated(values: Numbers, truth: Numbers) -> tuple[float, float]:
-    """Scale and shift that make the values of letters left out into probabilities (Platt)."""
-    positive = truth.sum()
-    goal = np.where(truth > 0, (positive + 1) / (positive + 2), 1 / (len(truth) - positive + 2))
-
-    def loss(at: Numbers) -> tuple[float, Numbers]:
-        said = at[0] * values + at[1]
-        off = sigmoid(said) - goal
-        return float(np.sum(np.logaddexp(0, said) - goal * said)), np.array([off @ values, off.sum()])
-
-    found = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(0.05, 5.0), (None, None)]).x
-    return float(found[0]), float(found[1])
-
-
-def _fit_kinds(letters: Letters, speaking: Numbers) -> tuple[Numbers, Numbers]:
-    """Type and genuineness by the sentence that holds the reason, else by the one that speaks most for an objection."""
-    lines, types, genuine = [], [], []
-    for at, row in enumerate(letters.rows):
-        loudest = letters.places[at][int(speaking[letters.places[at]].argmax())]
-        for one in row.labels.objections:
-            for line in list(_lines(letters, at, one.reason)) or [loudest]:
-                lines.append(line)
-                types.append(OBJECTION_TYPES.index(one.type))
-                genuine.append(float(one.genuine))
-    kinds = np.zeros((letters.numbers.shape[1] + letters.words.shape[1], len(SENTENCE_HEADS)))
-    bias = np.zeros(len(SENTENCE_HEADS))
-    if lines:
-        several = np.eye(len(OBJECTION_TYPES))[types]
-        kinds[:, :-1], bias[:-1] = _fit_lines(letters, lines, several, _softmax)
-        kinds[:, -1:], bias[-1:] = _fit_lines(letters, lines, np.array(genuine)[:, None], sigmoid)
-    return kinds, bias
-
-
-def _softmax(values: Numbers) -> Numbers:
-    powers = np.exp(values - values.max(1, keepdims=True))
-    shares: Numbers = powers / powers.sum(1, keepdims=True)
-    return shares
-
-
-def _fit_lines(
-    letters: Letters, lines: list[int], goal: Numbers, shares: Callable[[Numbers], Numbers]
-) -> tuple[Numbers, Numbers]:
-    """Logistic regression on single sentences; `shares` makes values into probabilities."""
-    numbers, words = letters.numbers[lines], letters.words[lines]
-    wide, full, heads = numbers.shape[1], numbers.shape[1] + words.shape[1], goal.shape[1]
-
-    def loss(at: Numbers) -> tuple[float, Numbers]:
-        inner, bias = at[:-heads].reshape(full, heads), at[-heads:]
-        said = shares(numbers @ inner[:wide] + words @ inner[wide:] + bias)
-        off = said - goal
-        unlike = -np.sum(goal * np.log(said + 1e-12))
-        if heads == 1:
-            unlike -= np.sum((1 - goal) * np.log(1 - said + 1e-12))
-        slope = np.vstack([numbers.T @ off, words.T @ off]) + HOLD_KINDS * inner
-        return float(unlike + HOLD_KINDS * np.sum(inner * inner) / 2), np.concatenate([slope.ravel(), off.sum(0)])
-
-    found = minimize(loss, np.zeros((full + 1) * heads), jac=True, method="L-BFGS-B", options={"maxiter": STEPS}).x
-    return found[:-heads].reshape(full, heads), found[-heads:]
-
-
-# -- limits -----------------------------------------------------------------------------------------------------------
+# -- calibration and limits -------------------------------------------------------------------------------------------
 
 
 def _limited(model: Model, tune: Sequence[Row], ruled: Sequence[Ruled], encoder: Encoder, corpus: Path | None) -> Model:
-    """The same model with the limits that suit the tune part, and with what it was made from."""
-    scores = [None if one is None else model.scores(one) for one in examples(ruled, encoder)]
-    both = list(zip(tune, scores, strict=True))
+    """The same model with the calibration and limits that suit the tune part, and with what it was made from."""
+    seen = examples(ruled, encoder)
+    shown = [(row, one) for row, one in zip(tune, seen, strict=True) if one is not None]
+    raw_scores = model.scores([one for _, one in shown])
+    scale, shift = _calibrated(raw_scores, [row for row, _ in shown])
+    even = Model(model.manifest, model.weights, model.known, scale, shift)
+    scores = iter(even.scores([one for _, one in shown]))
+    both = [(row, None if one is None else next(scores)) for row, one in zip(tune, seen, strict=True)]
     manifest = msgspec.structs.replace(
         model.manifest,
         milestones=_milestone_limits(both),
         objections=_objection_limits(both),
         data_sha256={part: hashlib.sha256(raw(part, corpus)).hexdigest() for part in ("train", "tune")},
     )
-    return Model(manifest, model.weights, model.known)
+    limited = Model(manifest, model.weights, model.known, scale, shift)
+    leans = _leans(limited, tune, ruled, encoder)
+    return Model(msgspec.structs.replace(manifest, spans=leans), model.weights, model.known, scale, shift)
+
+
+def _calibrated(scores: Sequence[Scores], rows: Sequence[Row]) -> tuple[float, Numbers]:
+    """One scale for all labels and a small shift for each (Platt's with a common slope)."""
+    values = np.array([[_logit(one.labels[name].probability) for name in LABELS] for one in scores])
+    truth = np.array([[_bears(row, name) for name in LABELS] for row in rows], float)
+
+    def loss(at: Numbers) -> tuple[float, Numbers]:
+        scale, shift = at[0], at[1:]
+        said = scale * values + shift
+        off = sigmoid(said) - truth
+        cost = np.sum(np.logaddexp(0, said) - truth * said) + HOLD_SHIFT * shift @ shift / 2
+        return float(cost), np.concatenate([[np.sum(off * values)], off.sum(0) + HOLD_SHIFT * shift])
+
+    found = minimize(
+        loss,
+        np.concatenate([[1.0], np.zeros(len(LABELS))]),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.05, 5.0)] + [(None, None)] * len(LABELS),
+    ).x
+    return float(np.float32(found[0])), found[1:].astype(np.float32)
+
+
+def _logit(probability: float) -> float:
+    kept = min(max(probability, 1e-7), 1 - 1e-7)
+    return float(np.log(kept / (1 - kept)))
+
+
+def _leans(model: Model, tune: Sequence[Row], ruled: Sequence[Ruled], encoder: Encoder) -> tuple[float, float]:
+    """What added to each piece gives the best reasons and conditions."""
+    found = {lean: figures(tune, with_model(ruled, leaning(model, (lean, lean)), encoder)) for lean in LEANS}
+    return (
+        max(LEANS, key=lambda lean: found[lean]["reason"]),
+        max(LEANS, key=lambda lean: found[lean]["condition"]),
+    )
+
+
+def leaning(model: Model, leans: tuple[float, float]) -> Model:
+    manifest = msgspec.structs.replace(model.manifest, spans=leans)
+    return Model(manifest, model.weights, model.known, model.scale, model.shift)
 
 
 def _milestone_limits(both: Sequence[tuple[Row, Scores | None]]) -> Limits:
     said = [
-        (probability, name in row.labels.milestones)
+        (one.labels[name].probability, name in row.labels.milestones)
         for row, one in both
         if one is not None
-        for name, (probability, _) in one.milestones.items()
+        for name in MILESTONES
     ]
     wanted = sum(len(row.labels.milestones) for row, _ in both)
-    still = [max(p for p, _ in one.milestones.values()) for row, one in both if one and not row.labels.milestones]
+    still = [
+        max(one.labels[name].probability for name in MILESTONES)
+        for row, one in both
+        if one and not row.labels.milestones
+    ]
     quiet = sum(not row.labels.milestones for row, _ in both)
     propose = max(_best_f1(said, wanted), _quiet_from(still, int(FALSE_MILESTONES * quiet)))
     return Limits(propose=propose, write=_sure_from(said))
@@ -399,10 +401,15 @@ def _objection_limits(both: Sequence[tuple[Row, Scores | None]]) -> Limits:
     """Proposed: as many as the allowed false alarms let. Written: when the type is as good as certain too."""
     inbound = [(row, one) for row, one in both if one is not None and row.direction == "inbound"]
     quiet = sum(not row.labels.objections for row, _ in both)
-    alarms = [one.objection[0] for row, one in inbound if not row.labels.objections]
-    propose = _quiet_from(alarms, int(OF_HEADS * quiet))
+    alarms = [one.labels[ANY].probability for row, one in inbound if not row.labels.objections]
+    said = [(one.labels[ANY].probability, bool(row.labels.objections)) for row, one in inbound]
+    wanted = sum(bool(row.labels.objections) for row, _ in both)
+    propose = max(_best_f1(said, wanted), _quiet_from(alarms, int(ALARMS * quiet)))
     typed = [
-        (one.certain, any(one.type in (held.type, *held.also_ok) for held in row.labels.objections))
+        (
+            min(one.labels[ANY].probability, one.labels[one.types[0]].probability),
+            any(one.types[0] in (held.type, *held.also_ok) for held in row.labels.objections),
+        )
         for row, one in inbound
     ]
     return Limits(propose=max(propose, LOWEST), write=_sure_from(typed))

@@ -1,21 +1,25 @@
-"""What rules and heads say together: a probability becomes a read with its sentence as evidence; spans stay the rules'.
+"""What rules and heads say together: a probability becomes a read with its sentence as evidence, pieces become quotes.
 
-The rules' marks are among what the heads see. What a rule says stands as it is unless the heads find it improbable:
-then it falls. What no rule says is as sure as the heads are.
+The rules' marks are among what the heads see, so a reading is as sure as the heads are. A milestone that a rule proves
+and the heads do not rule out is proposed at least, in the rule's own words.
 """
 
 from collections.abc import Sequence
 
-from agent.model import MILESTONES, Letter, MilestoneRead, ObjectionRead
-from classifiers.heads import Scores
-from classifiers.manifest import Limits
-from classifiers.objections import REPORTED, clause_span, condition_near
+import msgspec
+
+from agent.model import MILESTONES, Letter, MilestoneRead, ObjectionRead, Span
+from classifiers import quotes
+from classifiers.features import Example
+from classifiers.heads import ANY, SPANS, STALLING, Scores
+from classifiers.manifest import Manifest
+from classifiers.objections import REPORTED
 from classifiers.spans import Sentence, sentence_span
 
-AGREED = 0.1  # a rule stands if the heads find its milestone at least so probable
-AGREED_OBJECTION = 0.5  # the same for an objection of whatever type
-SHORT = 25  # words: of so short a letter the heads know too little to overrule a rule
+AGREED = 0.03  # a rule's milestone falls where the heads find it less probable
+AGREED_OBJECTION = 0.3  # the same for an objection of whatever type
 LEAST = 0.25  # of a confidence: what is less sure is not even kept
+SECOND = 0.5  # so probable must a further type be, in a sentence of its own
 ONE_SIDED = {
     "contact_established": "inbound",
     "proposal_received": "inbound",
@@ -25,16 +29,16 @@ ONE_SIDED = {
 
 
 def milestones(
-    letter: Letter, some: Sequence[Sentence], scores: Scores, ruled: Sequence[MilestoneRead], limits: Limits, by: str
+    letter: Letter, some: Sequence[Sentence], scores: Scores, ruled: Sequence[MilestoneRead], manifest: Manifest
 ) -> tuple[MilestoneRead, ...]:
     """One read per milestone that is probable enough, in the order in which the letter proves them."""
     found: list[MilestoneRead] = []
     by_rule = {read.name: read for read in ruled}
     for name in MILESTONES:
-        probability, at = scores.milestones[name]
+        said = scores.labels[name]
         known = by_rule.get(name)
-        sure = round(limits.confidence(probability, probability), 3)
-        if known and (probability >= AGREED or _short(some)):
+        sure = round(manifest.milestones.confidence(said.probability, said.probability), 3)
+        if known and said.probability >= AGREED:
             sure = max(sure, known.confidence)
         if sure < LEAST or ONE_SIDED.get(name, letter.direction) != letter.direction:
             continue
@@ -44,38 +48,59 @@ def milestones(
             MilestoneRead(
                 name=name,
                 confidence=sure,
-                evidence=known.evidence if known else sentence_span(letter.body, some[at]),
-                by=f"{known.by}+{by}" if known else by,
+                evidence=known.evidence if known else sentence_span(letter.body, some[said.at]),
+                by=f"{known.by}+{manifest.version}" if known else manifest.version,
             )
         )
     return tuple(sorted(found, key=lambda read: (read.evidence.start, read.name)))
 
 
 def objections(
-    letter: Letter, some: Sequence[Sentence], scores: Scores, ruled: Sequence[ObjectionRead], limits: Limits, by: str
+    letter: Letter,
+    some: Sequence[Sentence],
+    scores: Scores,
+    seen: Example,
+    ruled: Sequence[ObjectionRead],
+    manifest: Manifest,
 ) -> tuple[ObjectionRead, ...]:
-    """The objection of the sentence that speaks most for there being one; of ours only what records the client's."""
-    probability, at = scores.objection
-    if ruled and (probability >= AGREED_OBJECTION or _short(some)):
-        return tuple(ruled)
-    sure = limits.confidence(probability, scores.certain)
-    if letter.direction != "inbound":
-        sure -= REPORTED
-    if sure < LEAST:
-        return ()
-    genuine = scores.genuine >= 0.5
-    return (
-        ObjectionRead(
-            type=scores.type,
-            genuine=genuine,
-            confidence=round(sure, 3),
-            evidence=sentence_span(letter.body, some[at]),
-            reason=clause_span(letter.body, some, at) if genuine else None,
-            condition=condition_near(letter.body, some, at) if genuine else None,
-            by=by,
-        ),
+    """The likeliest objection, and a further one in a sentence of its own; of ours only what records the client's."""
+    there = scores.labels[ANY]
+    if ruled and AGREED_OBJECTION <= there.probability < manifest.objections.propose:
+        return tuple(msgspec.structs.replace(one, by=f"{one.by}+{manifest.version}") for one in ruled)
+    found: list[ObjectionRead] = []
+    taken: set[int] = set()
+    for number, name in enumerate(scores.types):
+        said = scores.labels[name]
+        at = said.at if number else there.at
+        if number and (said.probability < SECOND or at in taken):
+            break
+        taken.add(at)
+        sure = manifest.objections.confidence(there.probability, min(there.probability, said.probability))
+        sure -= REPORTED if letter.direction != "inbound" else 0
+        if sure < LEAST:
+            break
+        genuine = scores.labels[STALLING].probability < 0.5
+        reason, condition = _quotes(letter, some, scores, seen, at, manifest) if genuine else (None, None)
+        found.append(
+            ObjectionRead(
+                type=name,
+                genuine=genuine,
+                confidence=round(sure, 3),
+                evidence=sentence_span(letter.body, some[at]),
+                reason=reason,
+                condition=condition,
+                by=manifest.version,
+            )
+        )
+    return tuple(found)
+
+
+def _quotes(
+    letter: Letter, some: Sequence[Sentence], scores: Scores, seen: Example, at: int, manifest: Manifest
+) -> tuple[Span | None, ...]:
+    """Reason and condition: the run of pieces that looks most like one, near the sentence that objects."""
+    near = [place for place in (at, at + 1, at - 1, at + 2, at - 2) if 0 <= place < len(seen.encoded)]
+    return tuple(
+        quotes.best(letter.body, some, seen.encoded, [one[:, number] for one in scores.spans], near, lean)
+        for number, lean in zip(range(len(SPANS)), manifest.spans, strict=True)
     )
-
-
-def _short(some: Sequence[Sentence]) -> bool:
-    return sum(len(one.words) for one in some) < SHORT

