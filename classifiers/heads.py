@@ -50,10 +50,10 @@ class Model:
     """Heads, ready to be asked."""
 
     def __init__(
-        self, manifest: Manifest, weights: net.Weights, known: Vocabulary, scale: float, shift: Numbers
+        self, manifest: Manifest, weights: tuple[net.Weights, ...], known: Vocabulary, scale: float, shift: Numbers
     ) -> None:
         self.manifest = manifest
-        self.weights = weights
+        self.weights = weights  # of several networks, whose answers are averaged
         self.known = known
         self.scale = scale  # calibration: probability = sigmoid(scale * value + shift of its label)
         self.shift = shift
@@ -64,18 +64,21 @@ class Model:
         if not some:
             return []
         bag = bagged(some, _rows(some, self._places, self.known.weights))
-        said = net.forward(self.weights, bag)
-        probable = sigmoid(self.scale * said.letters + self.shift)
+        answers = [net.forward(one, bag) for one in self.weights]
+        letters, sentences, spans = (
+            np.mean([getattr(one, name) for one in answers], axis=0) for name in ("letters", "sentences", "spans")
+        )
+        probable = sigmoid(self.scale * letters + self.shift)
         found: list[Scores] = []
         for number, one in enumerate(some):
             first = int(bag.first_sentence[number])
-            best = said.sentences[first : first + len(one.encoded)].argmax(0)
+            best = sentences[first : first + len(one.encoded)].argmax(0)
             starts = bag.first_piece[first : first + len(one.encoded)]
             found.append(
                 Scores(
                     labels={name: Label(float(probable[number, at]), int(best[at])) for at, name in enumerate(LABELS)},
                     spans=tuple(
-                        said.spans[start : start + len(sentence.tokens)]
+                        spans[start : start + len(sentence.tokens)]
                         for start, sentence in zip(starts, one.encoded, strict=True)
                     ),
                 )
@@ -130,7 +133,10 @@ def sigmoid(values: Numbers) -> Numbers:
 def save(folder: Path, model: Model) -> Manifest:
     """Writes the model; the same numbers give the same bytes. The version is what the bytes are."""
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {name: getattr(model.weights, name).astype(np.float16) for name in net.Weights.__struct_fields__}
+    arrays = {
+        name: np.stack([getattr(one, name) for one in model.weights]).astype(np.float16)
+        for name in net.Weights.__struct_fields__
+    }
     calibration = np.append(model.shift, model.scale).astype(np.float32)
     np.savez(folder / "weights.npz", allow_pickle=False, calibration=calibration, **arrays)
     (folder / "vocabulary.json").write_bytes(msgspec.json.encode(model.known))
@@ -145,7 +151,11 @@ def save(folder: Path, model: Model) -> Manifest:
 
 def load(folder: Traversable) -> Model:
     with (folder / "weights.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        weights = net.Weights(**{name: arrays[name].astype(np.float32) for name in net.Weights.__struct_fields__})
+        stacked = {name: arrays[name].astype(np.float32) for name in net.Weights.__struct_fields__}
+        weights = tuple(
+            net.Weights(**{name: some[number] for name, some in stacked.items()})
+            for number in range(len(stacked["bias"]))
+        )
         calibration = arrays["calibration"]
     known = msgspec.json.decode((folder / "vocabulary.json").read_bytes(), type=Vocabulary)
     manifest = read_manifest(folder)

@@ -25,8 +25,8 @@ _CONJUNCTIONS = tuple(
     tuple(line.split())
     for line in (
         "if|once|when|as soon as|as long as|so long as|provided that|provided|providing|on condition that|on the "
-        "condition that|unless|in case|assuming|the moment|the minute|only if|until|till|если|когда|как только|при условии, "
-        "что|при условии что|лишь бы|в случае, если|в случае если|раз|коли|ежели|если только|как"
+        "condition that|unless|in case|assuming|the moment|the minute|only if|если|когда|как только|если только|при "
+        "условии, что|при условии что|лишь бы|в случае, если|в случае если|раз|коли|ежели|пока"
     ).split("|")
 )
 _KEPT = frozenset("until till after with without from by at under при после до с со без от за под на".split())
@@ -52,9 +52,7 @@ def best(
     return _trimmed(body, *place) if place else None
 
 
-def _heaviest(
-    body: str, sentence: Sentence, encoded: Encoded, values: Numbers, lean: float
-) -> tuple[float, int, int]:
+def _heaviest(body: str, sentence: Sentence, encoded: Encoded, values: Numbers, lean: float) -> tuple[float, int, int]:
     """Of all stretches from a begin to an end the one with the largest sum: (sum, start, end) in the body."""
     starts, first = np.unique(encoded.starts[1:-1], return_index=True)
     if not len(starts):

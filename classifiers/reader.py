@@ -166,7 +166,7 @@ def _ruled(one: Prepared, some: tuple[Sentence, ...]) -> Ruled:
 def _weighed(one: Ruled, seen: Example, scores: Scores, manifest: Manifest) -> Reading:
     asked = (one.prepared.letter, one.sentences, scores)
     proven = votes.milestones(*asked, one.milestones, manifest)
-    held = () if one.prepared.machine else votes.objections(*asked, seen, one.objections, manifest)
+    held = () if one.prepared.machine else votes.objections(*asked, seen, manifest)
     return _reading(one, proven, held, full_version(manifest.version))
 
 

@@ -28,6 +28,7 @@ from classifiers.reader import Ruled, by_rules, examples, ruled_all, with_model
 from classifiers.rules import VERSION
 
 SEED = 20
+NETWORKS = 3  # that learn the same from different beginnings; what one of them made up, the others outvote
 ROUNDS = 16  # over all letters
 TOGETHER = 32  # letters a step
 HIDDEN = 128
@@ -228,7 +229,13 @@ def fit(rows: Sequence[Row], encoder: Encoder, report: Say = lambda text: None) 
     """The heads, not yet calibrated; their limits are still to be chosen."""
     letters, known, narrowing = gather(rows, encoder)
     report(f"{len(letters.seen)} letters with {letters.rows.shape[0]} sentences and {len(known.terms)} words")
-    random = np.random.default_rng(SEED)
+    weights = tuple(_network(letters, narrowing, SEED + number, report) for number in range(NETWORKS))
+    return Model(_draft(encoder), weights, known, 1.0, np.zeros(len(LABELS), np.float32))
+
+
+def _network(letters: Letters, narrowing: Numbers, seed: int, report: Say) -> net.Weights:
+    """One network, taught; its first layer takes pieces as the encoder gives them."""
+    random = np.random.default_rng(seed)
     facts = len(letters.seen[0].about)
     weights = net.beginning(random, HIDDEN, narrowing.shape[1], letters.rows.shape[1], facts, len(LABELS))
     drop = net.Dropout(random)
@@ -244,13 +251,12 @@ def fit(rows: Sequence[Row], encoder: Encoder, report: Say = lambda text: None) 
             unlike += cost * len(some)
         report(f"round {number + 1} of {ROUNDS}: {unlike / len(order):.3f}")
     unfolded = msgspec.structs.replace(weights, narrow=narrowing @ weights.narrow)
-    rounded = net.Weights(
+    return net.Weights(
         **{
             name: getattr(unfolded, name).astype(np.float16).astype(np.float32)  # as it is stored
             for name in net.Weights.__struct_fields__
         }
     )
-    return Model(_draft(encoder), rounded, known, 1.0, np.zeros(len(LABELS), np.float32))
 
 
 def _slope(weights: net.Weights, letters: Letters, some: Sequence[int], drop: net.Dropout) -> tuple[net.Weights, float]:

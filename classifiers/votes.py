@@ -6,8 +6,6 @@ and the heads do not rule out is proposed at least, in the rule's own words.
 
 from collections.abc import Sequence
 
-import msgspec
-
 from agent.model import MILESTONES, Letter, MilestoneRead, ObjectionRead, Span
 from classifiers import quotes
 from classifiers.features import Example
@@ -17,7 +15,6 @@ from classifiers.objections import REPORTED
 from classifiers.spans import Sentence, sentence_span
 
 AGREED = 0.03  # a rule's milestone falls where the heads find it less probable
-AGREED_OBJECTION = 0.3  # the same for an objection of whatever type
 LEAST = 0.25  # of a confidence: what is less sure is not even kept
 SECOND = 0.5  # so probable must a further type be, in a sentence of its own
 ONE_SIDED = {
@@ -60,13 +57,10 @@ def objections(
     some: Sequence[Sentence],
     scores: Scores,
     seen: Example,
-    ruled: Sequence[ObjectionRead],
     manifest: Manifest,
 ) -> tuple[ObjectionRead, ...]:
     """The likeliest objection, and a further one in a sentence of its own; of ours only what records the client's."""
     there = scores.labels[ANY]
-    if ruled and AGREED_OBJECTION <= there.probability < manifest.objections.propose:
-        return tuple(msgspec.structs.replace(one, by=f"{one.by}+{manifest.version}") for one in ruled)
     found: list[ObjectionRead] = []
     taken: set[int] = set()
     for number, name in enumerate(scores.types):

@@ -46,7 +46,7 @@ def untrained(lean: float) -> Model:
         metrics={},
         baseline={},
     )
-    return Model(about_it, weights, Vocabulary(terms=(), weights=()), 1.0, np.zeros(len(LABELS), np.float32))
+    return Model(about_it, (weights,), Vocabulary(terms=(), weights=()), 1.0, np.zeros(len(LABELS), np.float32))
 
 
 def test_the_encoder_finds_a_sentence_near_its_translation() -> None:
