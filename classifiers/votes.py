@@ -1,7 +1,7 @@
 """What rules and heads say together: a probability becomes a read with its sentence as evidence, pieces become quotes.
 
 The rules' marks are among what the heads see, so a reading is as sure as the heads are. A milestone that a rule proves
-and the heads do not rule out is proposed at least, in the rule's own words.
+stands, in the rule's own words, unless the heads rule it out.
 """
 
 from collections.abc import Sequence
