@@ -74,9 +74,16 @@ def ruled_all(letters: Sequence[Letter]) -> list[Ruled]:
 def with_model(ruled: Sequence[Ruled], model: Model, encoder: Encoder) -> list[Reading]:
     """The readings of rules and heads together."""
     seen = examples(ruled, encoder)
-    scores = iter(model.scores([one for one in seen if one is not None]))
+    return weighed(ruled, seen, model.scores([one for one in seen if one is not None]), model.manifest)
+
+
+def weighed(
+    ruled: Sequence[Ruled], seen: Sequence[Example | None], scores: Sequence[Scores], manifest: Manifest
+) -> list[Reading]:
+    """The same where the heads have spoken: `scores` are of those letters in which there was something to see."""
+    said = iter(scores)
     return [
-        by_rules(one, model.manifest.version) if shown is None else _weighed(one, shown, next(scores), model.manifest)
+        by_rules(one, manifest.version) if shown is None else _weighed(one, shown, next(said), manifest)
         for one, shown in zip(ruled, seen, strict=True)
     ]
 
@@ -166,7 +173,7 @@ def _ruled(one: Prepared, some: tuple[Sentence, ...]) -> Ruled:
 def _weighed(one: Ruled, seen: Example, scores: Scores, manifest: Manifest) -> Reading:
     asked = (one.prepared.letter, one.sentences, scores)
     proven = votes.milestones(*asked, one.milestones, manifest)
-    held = () if one.prepared.machine else votes.objections(*asked, seen, manifest)
+    held = () if one.prepared.machine else votes.objections(*asked, seen, one.objections, manifest)
     return _reading(one, proven, held, full_version(manifest.version))
 
 

@@ -24,7 +24,7 @@ from classifiers.features import Example, Vocabulary, dense, sparse, vocabulary
 from classifiers.heads import ANY, LABELS, SPANS, STALLING, Model, Scores, bagged, save, sigmoid
 from classifiers.heads import load as load_model
 from classifiers.manifest import FORMAT, Limits, Manifest
-from classifiers.reader import Ruled, by_rules, examples, ruled_all, with_model
+from classifiers.reader import Ruled, by_rules, examples, ruled_all, weighed, with_model
 from classifiers.rules import VERSION
 
 SEED = 20
@@ -42,6 +42,7 @@ SPANS_COUNT = 6.0  # how much the words of a span count beside a letter's labels
 HOLD_SHIFT = 4.0  # how strongly a label's own calibration is held to the common one
 SURE = 0.95  # precision that what is written without asking must reach on tune
 ALARMS = 0.05  # share of letters without an objection in which one may be read
+OF_HEADS = 0.04  # the share of those that the heads may have by themselves; the rest is the rules'
 FALSE_MILESTONES = 0.15  # share of letters without a milestone in which one may be read
 LEAST_SAID = 10  # reads on tune below which a precision is no evidence
 LOWEST = 0.2  # no less probable reading is proposed
@@ -339,9 +340,16 @@ def _limited(model: Model, tune: Sequence[Row], ruled: Sequence[Ruled], encoder:
         objections=_objection_limits(both),
         data_sha256={part: hashlib.sha256(raw(part, corpus)).hexdigest() for part in ("train", "tune")},
     )
-    limited = Model(manifest, model.weights, model.known, scale, shift)
-    leans = _leans(limited, tune, ruled, encoder)
-    return Model(msgspec.structs.replace(manifest, spans=leans), model.weights, model.known, scale, shift)
+    told = [one for _, one in both if one is not None]
+
+    def found(lean: float) -> dict[str, float]:
+        leaning = msgspec.structs.replace(manifest, spans=(lean, lean))
+        return figures(tune, weighed(ruled, seen, told, leaning))
+
+    tried = {lean: found(lean) for lean in LEANS}
+    best = [max(LEANS, key=lambda lean, name=name: tried[lean][name]) for name in SPANS]  # type: ignore[misc]
+    manifest = msgspec.structs.replace(manifest, spans=(best[0], best[1]))
+    return Model(manifest, model.weights, model.known, scale, shift)
 
 
 def _calibrated(scores: Sequence[Scores], rows: Sequence[Row]) -> tuple[float, Numbers]:
@@ -371,20 +379,6 @@ def _logit(probability: float) -> float:
     return float(np.log(kept / (1 - kept)))
 
 
-def _leans(model: Model, tune: Sequence[Row], ruled: Sequence[Ruled], encoder: Encoder) -> tuple[float, float]:
-    """What added to each piece gives the best reasons and conditions."""
-    found = {lean: figures(tune, with_model(ruled, leaning(model, (lean, lean)), encoder)) for lean in LEANS}
-    return (
-        max(LEANS, key=lambda lean: found[lean]["reason"]),
-        max(LEANS, key=lambda lean: found[lean]["condition"]),
-    )
-
-
-def leaning(model: Model, leans: tuple[float, float]) -> Model:
-    manifest = msgspec.structs.replace(model.manifest, spans=leans)
-    return Model(manifest, model.weights, model.known, model.scale, model.shift)
-
-
 def _milestone_limits(both: Sequence[tuple[Row, Scores | None]]) -> Limits:
     said = [
         (one.labels[name].probability, name in row.labels.milestones)
@@ -410,7 +404,7 @@ def _objection_limits(both: Sequence[tuple[Row, Scores | None]]) -> Limits:
     alarms = [one.labels[ANY].probability for row, one in inbound if not row.labels.objections]
     said = [(one.labels[ANY].probability, bool(row.labels.objections)) for row, one in inbound]
     wanted = sum(bool(row.labels.objections) for row, _ in both)
-    propose = max(_best_f1(said, wanted), _quiet_from(alarms, int(ALARMS * quiet)))
+    propose = max(_best_f1(said, wanted), _quiet_from(alarms, int(OF_HEADS * quiet)))
     typed = [
         (
             min(one.labels[ANY].probability, one.labels[one.types[0]].probability),

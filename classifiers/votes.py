@@ -1,7 +1,7 @@
 """What rules and heads say together: a probability becomes a read with its sentence as evidence, pieces become quotes.
 
 The rules' marks are among what the heads see, so a reading is as sure as the heads are. A milestone that a rule proves
-stands, in the rule's own words, unless the heads rule it out.
+stands, in the rule's own words, unless the heads rule it out; an objection likewise.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,8 @@ from classifiers.objections import REPORTED
 from classifiers.spans import Sentence, sentence_span
 
 AGREED = 0.03  # a rule's milestone falls where the heads find it less probable
+AGREED_OBJECTION = 0.3  # the same for an objection of whatever type
+SHORT = 8  # words, stops among them: of so short a letter the heads know too little to overrule a rule
 LEAST = 0.25  # of a confidence: what is less sure is not even kept
 SECOND = 0.5  # so probable must a further type be, in a sentence of its own
 ONE_SIDED = {
@@ -57,10 +59,14 @@ def objections(
     some: Sequence[Sentence],
     scores: Scores,
     seen: Example,
+    ruled: Sequence[ObjectionRead],
     manifest: Manifest,
 ) -> tuple[ObjectionRead, ...]:
     """The likeliest objection, and a further one in a sentence of its own; of ours only what records the client's."""
     there = scores.labels[ANY]
+    if ruled and there.probability < manifest.objections.propose:
+        stands = there.probability >= AGREED_OBJECTION or sum(len(one.words) for one in some) <= SHORT
+        return tuple(ruled) if stands else ()
     found: list[ObjectionRead] = []
     taken: set[int] = set()
     for number, name in enumerate(scores.types):
