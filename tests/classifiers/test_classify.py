@@ -2,7 +2,9 @@
 
 import json
 
+from classifiers import WRITE
 from classifiers.classify import BATCH, classify_lines
+from classifiers.corpus import load
 
 
 def ask(**fields: object) -> str:
@@ -19,31 +21,28 @@ def test_each_letter_gets_one_line_in_the_same_order() -> None:
 
 
 def test_a_line_says_what_was_proven_and_held() -> None:
-    (one,) = answers(ask(body="Это на треть дороже прошлогоднего. Если уберёте доставку из счёта, берём три шкафа."))
-    sure = [read.pop("confidence") for read in (*one["milestones"], *one["objections"])]  # type: ignore[misc]
+    (one,) = answers(ask(body="Your quotation is 40 percent above last year. Take ten percent off and we sign."))
+    sure = [read.pop("confidence") for read in (*one["milestones"], *one["objections"])]  # type: ignore[misc, attr-defined]
     assert all(0.5 <= confidence < 1 for confidence in sure)
-    assert one == {
-        "id": "a",
-        "milestones": [{"name": "negotiation", "quote": "Если уберёте доставку из счёта, берём три шкафа."}],
-        "objections": [
-            {
-                "type": "price",
-                "genuine": True,
-                "reason": "на треть дороже прошлогоднего",
-                "condition": "уберёте доставку из счёта",
-            }
-        ],
-        "automated": False,
-        "business": True,
-        "language": "ru",
-    }
+    assert {"name": "negotiation", "quote": "Take ten percent off and we sign."} in one["milestones"]  # type: ignore[operator]
+    assert one["objections"] == [
+        {
+            "type": "price",
+            "genuine": True,
+            "reason": "Your quotation is 40 percent above last year",
+            "condition": "Take ten percent off",
+        }
+    ]
+    assert (one["automated"], one["business"], one["language"]) == (False, True, "en")
 
 
 def test_only_the_surest_is_written() -> None:
-    line = ask(body="We need that by Friday. What worries us is the signal in the cellar.")
-    (proposed,), (written,) = answers(line), answers(line, at="write")
-    assert proposed["objections"]
-    assert not written["objections"]
+    lines = [ask(body=row.body, direction=row.direction) for row in load("tune")[:60]]
+    proposed, written = answers(*lines), answers(*lines, at="write")
+    sure = [[one for one in row["objections"] if one["confidence"] >= WRITE] for row in proposed]  # type: ignore[attr-defined]
+    assert [row["objections"] for row in written] == sure
+    assert any(sure)
+    assert sum(map(len, sure)) < sum(len(row["objections"]) for row in proposed)  # type: ignore[arg-type]
 
 
 def test_a_line_that_is_no_letter_is_answered_with_its_error_and_the_rest_goes_on() -> None:
