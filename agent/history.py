@@ -7,7 +7,7 @@ Pure: the same knowledge gives the same history, whatever arrived first; `now` i
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ from agent.answers import Move, Verdicts, settled
 from agent.business import business
 from agent.clients import domain_of
 from agent.handoffs import handoffs
-from agent.known import Answer, Client, Seen
+from agent.known import Answer, Client, Seen, Stood
 from agent.learned import NEAR, Heard, Said, learn, shares, talk
 from agent.match import About, DealThen, Match, match, speaks_of
 from agent.model import (
@@ -29,6 +29,7 @@ from agent.model import (
     Meeting,
     Message,
     MilestoneRead,
+    ObjectionLife,
     Pipeline,
     Span,
     Stage,
@@ -114,6 +115,8 @@ class _Folding:
         self.own: dict[str, StageMove] = {}  # deal -> our move that put it where it stands; nobody has accepted it
         self.judged: list[Judged] = []
         self.objections = ObjectionBook(verdicts.taken_back, verdicts.accepted)
+        self.wordless: set[str] = set()  # deals of which some letters lost their words
+        self.lives: dict[str, tuple[datetime, ObjectionLife]] = {}  # objections of such letters, as last said
         self.due: list[datetime] = []
         self.threads: dict[int, list[Heard]] = defaultdict(list)  # its letters with a deal, up to now
         self.keys: dict[str, str] = {}  # Message-ID -> letter
@@ -130,12 +133,20 @@ class _Folding:
     def go_through(self, timeline: Sequence[_Event]) -> "_Folding":
         """From the first event to the last; what a person answered counts from the beginning."""
         self.hear_answers(event for _, _, _, event in reversed(timeline) if isinstance(event, Seen))
+        self._learn_what_stood(event.stood for _, _, _, event in timeline if isinstance(event, Seen) and event.stood)
         for _at, _order, key, event in timeline:
             if isinstance(event, Seen):
                 self.activity(event)
             elif event.date <= self.now:
                 self.person_moved(key, event)
         return self
+
+    def _learn_what_stood(self, every: Iterable[Stood]) -> None:
+        for stood in every:
+            self.wordless |= {i for i in stood.link.deal_ids if i in self.deals}
+            for life in stood.objections:
+                if life.key not in self.lives or self.lives[life.key][0] < stood.until:
+                    self.lives[life.key] = (stood.until, life)
 
     def result(self) -> History:
         return History(
@@ -182,7 +193,10 @@ class _Folding:
         self._find_contradictions(seen.key)
         if seen.key in self.verdicts.vouched:
             seen = replace(seen, verified="unknown")
-        outcome, reason = business(self.client, seen, self.now)
+        if seen.stood is not None:
+            outcome, reason = seen.stood.link.outcome, seen.stood.link.reason
+        else:
+            outcome, reason = business(self.client, seen, self.now)
         if outcome == "logged":
             found = self._which_deal(seen)
             self._remember(seen, found.deal_ids)
@@ -199,11 +213,25 @@ class _Folding:
     # -- which deal? -------------------------------------------------------------------------------------------
 
     def _which_deal(self, seen: Seen) -> Match:
-        found = match(self._about(seen), [deal.then for deal in self.deals.values()])
+        found = self._as_it_stood(seen) or match(self._about(seen), [deal.then for deal in self.deals.values()])
         if seen.key in self.verdicts.linked:
             self.thread_answers[seen.thread] = self._answered(seen)
             return Match(self.thread_answers[seen.thread], (), found.candidates)
         return settled(found, self.thread_answers.get(seen.thread))
+
+    def _as_it_stood(self, seen: Seen) -> Match | None:
+        """Where words are gone, what was said stands: of the letter itself, and of those of the same deals.
+
+        These were told from each other by words that nobody can compare any more.
+        """
+        link = seen.stood.link if seen.stood is not None else seen.link
+        if link is None:
+            return None
+        deal_ids = tuple(i for i in link.deal_ids if i in self.deals)
+        between = tuple(i for i in link.ambiguous if i in self.deals)
+        if seen.stood is None and self.wordless.isdisjoint((*deal_ids, *between)):
+            return None
+        return Match(deal_ids, between, tuple(c for c in link.candidates if c.deal_id in self.deals))
 
     def _find_contradictions(self, evidence: str) -> None:
         """A person refused this stage here; an earlier letter that came since must not put the deal there unasked."""
@@ -265,6 +293,9 @@ class _Folding:
         return self.said[seen.key]
 
     def _link(self, seen: Seen, found: Match, by_person: Literal["", "answer", "undone"] = "") -> Link:
+        if seen.stood is not None:  # also its people stay as they were: a record without words is not written again
+            deals = {"deal_ids": found.deal_ids, "ambiguous": found.ambiguous}
+            return replace(seen.stood.link, **deals, settled=by_person)
         of_deals = {c for i in found.deal_ids if (c := self.deals[i].then.deal.company_id)}
         only = {c.id for c in self.client.companies} if len(self.client.companies) == 1 else set()
         return Link(
@@ -285,7 +316,8 @@ class _Folding:
         heard = Heard(seen.key, seen.at, seen.thread, _topic(seen), self._said(seen), deal_ids, _ours(seen))
         self.heard.append(heard)
         if isinstance(seen.record, Message):
-            self.thread_topics.setdefault(seen.thread, _topic(seen))
+            if seen.stood is None:
+                self.thread_topics.setdefault(seen.thread, _topic(seen))
             if seen.record.message_id:
                 self.keys[seen.record.message_id] = seen.key
         if deal_ids:
@@ -297,6 +329,9 @@ class _Folding:
 
     def _prove(self, seen: Seen, found: Match) -> None:
         if seen.verified == "failed" or not took_place(seen, self.now):
+            return
+        if seen.stood is not None:
+            self._prove_as_it_stood(seen, seen.stood, found.deal_ids)
             return
         named = {c.deal_id for c in found.candidates if speaks_of(c)}
         for deal_id in found.deal_ids:
@@ -310,10 +345,26 @@ class _Folding:
             for milestone in weighed(milestones, deal, objected=objected):
                 for target in deal.targets(milestone.name, who_acts(seen)):
                     self._move(deal, target, seen, milestone)
-            for accepted in self.verdicts.accepted_on(deal_id, seen.key):  # though the reader sees it no more
-                if deal.is_before(accepted.stage):
-                    by_person = MilestoneRead(name=accepted.milestone, confidence=1.0, evidence=NO_WORDS, by="person")
-                    self._move(deal, deal.named(accepted.stage), seen, by_person)
+            self._move_as_accepted(deal, seen)
+
+    def _move_as_accepted(self, deal: Progress, seen: Seen) -> None:
+        """A person accepted it, though the reader sees it no more."""
+        for accepted in self.verdicts.accepted_on(deal.deal_id, seen.key):
+            if deal.is_before(accepted.stage):
+                by_person = MilestoneRead(name=accepted.milestone, confidence=1.0, evidence=NO_WORDS, by="person")
+                self._move(deal, deal.named(accepted.stage), seen, by_person)
+
+    def _prove_as_it_stood(self, seen: Seen, stood: Stood, deal_ids: Collection[str]) -> None:
+        for until, life in [one for one in self.lives.values() if one[1].activity == seen.key]:
+            if life.deal_id in deal_ids:
+                self.objections.stand(life, seen, until)
+        for move in stood.moves:
+            deal = self.deals.get(move.deal_id)
+            if deal is not None and move.deal_id in deal_ids and deal.stage != move.stage:
+                proven = MilestoneRead(name=move.milestone, confidence=1.0, evidence=NO_WORDS, by=move.by)
+                self._move(deal, deal.named(move.stage), seen, proven, why=move.why)
+        for deal_id in deal_ids:
+            self._move_as_accepted(self.deals[deal_id], seen)
 
     def _comes_back(self, seen: Seen, deal: Progress) -> bool:
         """Does the client begin a new talk about a deal that had been paused or lost before?"""
@@ -322,7 +373,10 @@ class _Folding:
         asks = asks and not (seen.reading.automated or seen.reading.objections)
         return asks and begun is not None and deal.since is not None and begun > deal.since + QUIET
 
-    def _move(self, deal: Progress, target: Stage, seen: Seen, milestone: MilestoneRead) -> None:
+    def _move(
+        self, deal: Progress, target: Stage, seen: Seen, milestone: MilestoneRead, why: str | None = None
+    ) -> None:
+        """`why`: why it is only proposed, where that is known already."""
         move = (deal.deal_id, target.name, seen.key)
         if self.verdicts.refuses(*move):
             deal.entries[target.name] = deal.entries.get(target.name, 0) + 1  # the next evidence is asked about anew
@@ -331,7 +385,10 @@ class _Folding:
         if move in self.doubted:
             deal.touched.add(target.name)
         accepted = self.verdicts.accepts(*move)
-        why = "" if accepted else why_only_proposed(deal, target, seen, milestone)
+        if accepted:
+            why = ""
+        elif why is None:
+            why = why_only_proposed(deal, target, seen, milestone)
         if why and target.name in deal.proposed:
             return
         self.moves.append(

@@ -5,9 +5,33 @@ from datetime import datetime
 
 import msgspec
 
-from agent.model import Company, Contact, Deal, Direction, HandoffRule, Meeting, Message, Pipeline, Reading
+from agent.model import (
+    Company,
+    Contact,
+    Deal,
+    Direction,
+    HandoffRule,
+    Link,
+    Meeting,
+    Message,
+    ObjectionLife,
+    Pipeline,
+    Reading,
+    Record,
+    StageMove,
+)
 
 NO_READING = Reading(version="", language="other")
+
+
+class Stood(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What was said of an activity when its words were let go; it stands from then on, for nobody can read it again."""
+
+    until: datetime  # when they were let go: what had been written by then was known then
+    link: Link
+    reading: Reading  # kinds, places and versions, without a word
+    moves: tuple[StageMove, ...] = ()  # of which it is the evidence
+    objections: tuple[ObjectionLife, ...] = ()  # in which it has a part
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +51,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     new_text: str
     reading: Reading = NO_READING
     gone: bool = False  # a meeting that its calendar dropped before it was over
+    stood: Stood | None = None  # its words were let go
+    link: Link | None = None  # what was last said of it, where the words of others were let go
 
     @property
     def at(self) -> datetime:

@@ -44,6 +44,16 @@ class ObjectionBook:
     def _standing(self, deal_id: str) -> list[Standing]:
         return [self._all[key] for key in self._of_deal[deal_id][-MOST:]]
 
+    def stand(self, life: ObjectionLife, seen: Seen, until: datetime) -> None:
+        """One whose words are gone, as it was last said; `seen` is the letter that raised it."""
+        if life.key in self._undone:
+            return
+        one = Standing(life, terms(""), life.events[-1].stage if life.events else life.stage, until=until)
+        one.said_in(seen)
+        one.since = until
+        self._all[life.key] = one
+        self._of_deal[life.deal_id].append(life.key)
+
     # -- a letter -------------------------------------------------------------------------------------------------
 
     def hear(self, seen: Seen, deal_id: str, stage: str, *, alone: bool = True) -> None:
@@ -77,6 +87,11 @@ class ObjectionBook:
         """
         verified = is_verified(seen)
         standing = self._standing(deal_id)
+        weighed = [one for one in standing if one.is_weighed(seen)]
+        for one in weighed:
+            if one.life.type == read.type and seen.key in one.life.letters:
+                return one.life.key
+        standing = [one for one in standing if one not in weighed]
         before = [one for one in standing if one.last != seen.key]  # two of one letter are never the same
         same = _same(read, stage, [one for one in before if not (verified and one.life.why)])
         if verified:
@@ -146,6 +161,7 @@ class ObjectionBook:
 
     def _settle(self, seen: Seen, deal_id: str, stage: str, alone: bool, standing: Iterable[Standing]) -> None:
         still = [one for one in standing if one.life.state != "closed" and not one.life.why]
+        still = [one for one in still if not one.is_weighed(seen)]
         for one, what, quote in settled(seen, still, alone=alone):
             if f"{one.life.key}:{what}:{seen.key}" in self._undone:
                 continue

@@ -35,6 +35,10 @@ class Standing:
     threads: set[int] = field(default_factory=set)  # in which it was said
     spoken_since: set[int] = field(default_factory=set)  # of those, where the client has written again
     message_ids: set[str] = field(default_factory=set)
+    until: datetime | None = None  # its words are gone: what was written until then has been weighed, and stands
+
+    def is_weighed(self, seen: Seen) -> bool:
+        return self.until is not None and seen.at <= self.until
 
     def __post_init__(self) -> None:
         self.since = self.life.opened

@@ -37,6 +37,7 @@ from agent.daemon.asking import ask_daemon
 from agent.deliver import CrmUnreachable
 from agent.flow import Flow, Progress, never_written, utc_now
 from agent.model import StageMove
+from agent.retention import let_go_old_words
 from agent.store import Store, outbox, records, sources
 from agent.store.copies import throwaway_copy
 from agent.store.tables import outbox as outbox_table
@@ -158,6 +159,7 @@ def _sync(config: Config, store: Store, wanted: list[SourceConfig], watch: Watch
     with watch() as show, flow_of(config, store) as flow:
         flow.tell = show
         done, failure = _until_delivered(flow, wanted)
+        let_go_old_words(flow)
         for source in wanted:
             if _proof_is_due(flow, source):
                 proving.prove(flow, source)

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any, NoReturn
 
 import structlog
@@ -32,6 +33,7 @@ from agent.daemon.pulse import MAIN, Pulse
 from agent.daemon.systemd import Notifier
 from agent.errors import DealscribeError, NeedsHuman
 from agent.flow import Flow, Progress, open_crm, utc_now
+from agent.retention import let_go_old_words
 from agent.store import Store, histories, outbox, sources
 from agent.sync import digest
 from agent.texts import say
@@ -92,6 +94,7 @@ class Daemon:
         self._store = store
         self._stop = False
         self._defect: BaseException | None = None
+        self._let_go_on: date | None = None
         # not an Event: a signal handler may put into this queue even while its own thread waits on it
         self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._pulse, self._notifier, self._end = Pulse(), Notifier(), End()
@@ -147,7 +150,15 @@ class Daemon:
             log.info("understood", **counts, seconds=round(time.monotonic() - began, 3))
         if not done.more:
             self._clerk.finish(polled, self._crm.error)
+            self._let_go()
         return done.more
+
+    def _let_go(self) -> None:
+        """Once a day, words that were kept for long enough."""
+        today = self._flow.now().date()
+        if self._let_go_on != today and (count := let_go_old_words(self._flow)):
+            log.info("old words are let go", activities=count)
+        self._let_go_on = today
 
     def _pause(self) -> float:
         """Seconds until there is something to do, or until the next round."""

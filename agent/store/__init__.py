@@ -1,5 +1,6 @@
 """The store: one database, one writer at a time; the rooms beside this file hold what is done with its tables."""
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterator
@@ -52,6 +53,14 @@ class Store:
         """A consistent view for reading; it never waits for the writer."""
         with self.engine.connect().execution_options(reading=True) as connection, connection.begin():
             yield connection
+
+    def sweep(self) -> None:
+        """What was deleted is not left in the database's file; SQLite keeps it there until the place is needed."""
+        if not self.engine.dialect.name.startswith("sqlite"):
+            return
+        with self._writer, contextlib.closing(self.engine.raw_connection()) as raw:
+            raw.cursor().execute("VACUUM")
+            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         self.engine.dispose()

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, select, update
 from agent.intake import Entry, Prepared
 from agent.model import Message
 from agent.store.rows import chunks, insert_rows, next_id
-from agent.store.tables import activity, participant, sighting
+from agent.store.tables import activity, participant, sighting, stood
 from agent.store.threads import Threads
 from agent.words import words
 
@@ -93,7 +93,7 @@ class ActivityBatch:
         better = (entry.rank < row.rank or sole) and (entry.rank != row.rank or row.gone_at is not None)
         if row.skipped or entry.skipped:  # one copy shows more than the other: what is not settled wins
             better = not entry.skipped or (bool(row.skipped) and better)
-        if better:
+        if better and row.wordless is None:
             values |= _record_values(entry)
             self._replace_participants(row.id, entry)
         if row.gone_at is not None:
@@ -125,7 +125,8 @@ def _standing(tx: Connection, keys: Iterable[str]) -> dict[str, Any]:
     columns = (activity.c.id, activity.c.key, activity.c.verified, activity.c.rank, activity.c.skipped)
     found = {}
     for part in chunks(sorted(keys)):
-        query = select(*columns, activity.c.record, activity.c.gone_at).where(activity.c.key.in_(part))
+        query = select(*columns, activity.c.record, activity.c.gone_at, stood.c.activity_id.label("wordless"))
+        query = query.outerjoin(stood).where(activity.c.key.in_(part))
         found.update({row.key: row for row in tx.execute(query)})
     return found
 

@@ -36,20 +36,25 @@ WORDLESS: dict[str, Any] = {
 
 
 def forget_words(tx: Connection, activities: Sequence[str]) -> None:
-    """Subject, excerpt and quotes of these activities, given by their keys; in the built-in CRM and in the outbox."""
+    """Subject, excerpt and quotes of these activities, given by their keys; in the built-in CRM and in the outbox.
+
+    An objection that was raised in one of them loses all its words.
+    """
     for keys in chunks(activities):
         _blank_outbox(tx, keys)
         tx.execute(update(crm_activity).where(crm_activity.c.key.in_(keys)).values(subject="", excerpt=""))
         tx.execute(update(stage_event).where(stage_event.c.evidence.in_(keys)).values(quote=""))
-        wordless = {"reason": None, "condition": None, "quote": ""}
+        wordless = {"reason": None, "condition": None, "quote": "", "closed_quote": ""}
         tx.execute(update(crm_objection).where(crm_objection.c.activity.in_(keys)).values(**wordless))
         tx.execute(update(crm_objection).where(crm_objection.c.closed_by.in_(keys)).values(closed_quote=""))
 
 
 def _blank_outbox(tx: Connection, keys: Collection[str]) -> None:
     body = outbox.c.body
+    raised = select(outbox.c.subject).where(body["activity"].as_string().in_(keys))
     about = or_(
         outbox.c.subject.in_(keys),
+        outbox.c.subject.in_(raised),
         *(body[name].as_string().in_(keys) for name in ("evidence", "activity", "closed_by")),
     )
     for row in list(tx.execute(select(outbox.c.seq, outbox.c.body).where(about))):

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, case, delete, func, insert, select, update
+from sqlalchemy import Connection, String, case, cast, delete, func, insert, select, update
 
+from agent.changes import merged
 from agent.clients import STRANGER, Directory, changed_nodes, clients_of_people, domain_of, free_mail_domains, whose
 from agent.intake import House, keyed_hash, letter_of
-from agent.known import NO_READING, Seen, Unknown
+from agent.known import NO_READING, Seen, Stood, Unknown
 from agent.model import History, Letter, Link, Meeting, Message, Reading
 from agent.store.activities import Fresh
 from agent.store.forget import want_again
@@ -25,6 +26,7 @@ from agent.store.tables import (
     participant,
     reading,
     sighting,
+    stood,
     to_read,
 )
 from classifiers.clean import new_text
@@ -204,9 +206,15 @@ def wait_for_reading(tx: Connection, activity_ids: Iterable[int], version: str, 
     """These are to be read, unless their content has been read by this version; those are folded at once."""
     for part in chunks(sorted(activity_ids)):
         query = (
-            select(activity.c.id, activity.c.skipped, reading.c.content, to_read.c.activity_id)
+            select(
+                activity.c.id,
+                activity.c.skipped,
+                func.coalesce(reading.c.content, cast(stood.c.activity_id, String)),  # what has no words is not read
+                to_read.c.activity_id,
+            )
             .outerjoin(reading, (reading.c.content == activity.c.content) & (reading.c.version == version))
-            .outerjoin(to_read)
+            .outerjoin(stood)
+            .outerjoin(to_read, to_read.c.activity_id == activity.c.id)
             .where(activity.c.id.in_(part))
         )
         rows = list(tx.execute(query))
@@ -279,8 +287,9 @@ def gather(
     """All activities of one client, as the fold sees them. `owner_of`: source -> rep id."""
     rows = list(
         tx.execute(
-            select(activity, reading.c.body.label("reading"))
+            select(activity, reading.c.body.label("reading"), stood.c.body.label("stood"))
             .join(membership)
+            .outerjoin(stood)
             .outerjoin(reading, (reading.c.content == activity.c.content) & (reading.c.version == version))
             .where(membership.c.client == client, activity.c.skipped == "")
         )
@@ -290,7 +299,11 @@ def gather(
     seen_in = _seen_in(tx, ids)
     older = _older_readings(tx, {r.content for r in rows if r.reading is None and r.content})
     read = {r.id: r.reading or older.get(r.content) for r in rows}
-    return [_seen(r, read[r.id], client, outside.get(r.id, []), seen_in[r.id], owner_of, people, house) for r in rows]
+    seen = [_seen(r, read[r.id], client, outside.get(r.id, []), seen_in[r.id], owner_of, people, house) for r in rows]
+    if not any(one.stood for one in seen):
+        return seen
+    said = {key: merged(of) for key, of in links_of(tx, [one.key for one in seen]).items()}
+    return [one if one.stood else msgspec.structs.replace(one, link=said[one.key]) for one in seen]
 
 
 def _older_readings(tx: Connection, contents: Collection[str]) -> dict[str, str]:
@@ -342,7 +355,8 @@ def _seen(
     house: House,
 ) -> Seen:
     record = record_of(row.kind, row.record)
-    read = msgspec.json.decode(body, type=Reading) if body else NO_READING
+    as_it_stood = msgspec.json.decode(row.stood, type=Stood) if row.stood else None
+    read = msgspec.json.decode(body, type=Reading) if body else as_it_stood.reading if as_it_stood else NO_READING
     who = [people.identify(email) for email in outside]
     claimed = [a.email for a in record.from_ if not house.is_ours(a.email)] if isinstance(record, Message) else []
     return Seen(
@@ -360,6 +374,7 @@ def _seen(
         new_text=new_text(record.text, read.cuts) if isinstance(record, Message) else record.description,
         reading=read,
         gone=_vanished(row, record),
+        stood=as_it_stood,
     )
 
 

@@ -180,6 +180,13 @@ to_read = Table(
     Column("fresh", Boolean, nullable=False),  # new mail goes before backfill
 )
 
+stood = Table(
+    "stood",
+    metadata,
+    Column("activity_id", ForeignKey("activity.id", ondelete="CASCADE"), primary_key=True),
+    Column("body", Text, nullable=False),  # Stood as JSON: what was said of an activity when its words were let go
+)
+
 # -- histories: what the fold says --------------------------------------------------------------------------------
 
 dirty = Table(

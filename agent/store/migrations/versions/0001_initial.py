@@ -340,6 +340,15 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_sighting_ledger_id"), "sighting", ["ledger_id"], unique=False)
     op.create_table(
+        "stood",
+        sa.Column("activity_id", sa.Integer(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["activity_id"], ["activity.id"], name=op.f("fk_stood_activity_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("activity_id", name=op.f("pk_stood")),
+    )
+    op.create_table(
         "to_read",
         sa.Column("activity_id", sa.Integer(), nullable=False),
         sa.Column("fresh", sa.Boolean(), nullable=False),
