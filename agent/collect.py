@@ -218,7 +218,7 @@ def _store(
     house: House = flow.house(tx)
     histories.mark_dirty(tx, stored.forgotten)
     moved = histories.assign(tx, flow.people(tx), house, stored.threads, stored.fresh)
-    histories.wait_for_reading(tx, stored.activities | moved, version(), fresh=fresh)
+    histories.wait_for_reading(tx, stored.activities | moved, version(flow.config.reader), fresh=fresh)
 
 
 def _clients_of_vanished(tx: Connection, config: SourceConfig, batch: Batch, now: datetime) -> set[str]:

@@ -40,7 +40,7 @@ def replay(flow: Flow) -> list[Difference]:
     with flow.store.reading() as tx:
         before = what_is_said(tx)
     with flow.store.transaction() as tx:
-        histories.wait_for_reading(tx, _readable(tx), version(), fresh=False)
+        histories.wait_for_reading(tx, _readable(tx), version(flow.config.reader), fresh=False)
         histories.mark_dirty(tx, _clients(tx), fresh=False)
     _until_nothing_waits(flow, read)
     _until_nothing_waits(flow, fold_some)

@@ -137,17 +137,18 @@ def read(flow: Flow) -> int:
     if not batch:
         return 0
     letters = {content: letter for _, content, letter in batch}
-    answers = flow.readers.run("classifiers:read", list(letters.values()))
-    readings = {c: _or_nothing(a) for c, a in zip(letters, answers, strict=True)}
+    answers = flow.readers.run("classifiers:read", list(letters.values()), flow.config.reader)
+    named = version(flow.config.reader)
+    readings = {c: _or_nothing(a, named) for c, a in zip(letters, answers, strict=True)}
     with flow.store.transaction() as tx:
         histories.save_readings(tx, [(i, content, readings[content]) for i, content, _ in batch])
     flow.tell(Progress("read", done=len(batch)))
     return len(batch)
 
 
-def _or_nothing(answer: Reading | Poison) -> Reading:
+def _or_nothing(answer: Reading | Poison, version: str) -> Reading:
     """A letter that cannot be read has no opinion of its own; it is logged all the same."""
-    return Reading(version=version(), language="other") if isinstance(answer, Poison) else answer
+    return Reading(version=version, language="other") if isinstance(answer, Poison) else answer
 
 
 def fold_some(flow: Flow, *, fresh_only: bool = False) -> int:
@@ -164,7 +165,7 @@ def fold_some(flow: Flow, *, fresh_only: bool = False) -> int:
 
 def fold_client(flow: Flow, tx: Connection, client: str, house: House, owners: dict[str, str]) -> None:
     """Gather, decide, apply: one client's history and the changes that follow from it."""
-    seen = histories.gather(tx, client, flow.people(tx), house, version(), owners)
+    seen = histories.gather(tx, client, flow.people(tx), house, version(flow.config.reader), owners)
     facts = _facts(flow, tx, client, house, seen)
     given = answers.of(tx, [one.key for one in seen], [d.id for d in facts.deals])
     said = fold(facts, seen, given, flow.now())

@@ -5,8 +5,9 @@ Arithmetic in NumPy, no pickle. The network itself is in `net`.
 
 import hashlib
 import logging
+import shutil
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from agent.model import MILESTONES, OBJECTION_TYPES
 from classifiers import net
 from classifiers.encoder import Encoder, Numbers, packaged
 from classifiers.features import Example, Vocabulary, dense, sparse
-from classifiers.manifest import FORMAT, Manifest, installed, read_manifest, room, version
+from classifiers.manifest import FORMAT, Manifest, chosen, installed, read_manifest, room
 
 ANY, STALLING = "objection", "stalling"
 LABELS = (*MILESTONES, ANY, *OBJECTION_TYPES, STALLING)
@@ -140,13 +141,30 @@ def save(folder: Path, model: Model) -> Manifest:
     calibration = np.append(model.shift, model.scale).astype(np.float32)
     np.savez(folder / "weights.npz", allow_pickle=False, calibration=calibration, **arrays)
     (folder / "vocabulary.json").write_bytes(msgspec.json.encode(model.known))
+    named = msgspec.structs.replace(model.manifest, version=_version_of(folder, model.manifest))
+    (folder / "manifest.json").write_bytes(msgspec.json.format(msgspec.json.encode(named), indent=2) + b"\n")
+    return named
+
+
+def replace(folder: Path, model: Model) -> Manifest:
+    """Saves a model in the place of another one, so that who reads meanwhile never finds half of each."""
+    fresh, old = (folder.with_name(f"{folder.name}.{part}") for part in ("new", "old"))
+    for left in (fresh, old):
+        shutil.rmtree(left, ignore_errors=True)
+    named = save(fresh, model)
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+    return named
+
+
+def _version_of(folder: Traversable, manifest: Manifest) -> str:
     digest = hashlib.sha256()
     for name in ("weights.npz", "vocabulary.json"):
         digest.update((folder / name).read_bytes())
-    digest.update(msgspec.json.encode((model.manifest.milestones, model.manifest.objections)))
-    named = msgspec.structs.replace(model.manifest, version=f"heads-{FORMAT}-{digest.hexdigest()[:8]}")
-    (folder / "manifest.json").write_bytes(msgspec.json.format(msgspec.json.encode(named), indent=2) + b"\n")
-    return named
+    digest.update(msgspec.json.encode((manifest.milestones, manifest.objections)))
+    return f"heads-{FORMAT}-{digest.hexdigest()[:8]}"
 
 
 def load(folder: Traversable) -> Model:
@@ -164,17 +182,41 @@ def load(folder: Traversable) -> Model:
     return Model(manifest, weights, known, float(calibration[-1]), calibration[:-1])
 
 
-@cache
-def shipped() -> tuple[Model, Encoder] | None:
-    """The product's own heads with their encoder; None, with a plain warning, where they cannot read."""
-    encoder = packaged() if version() else None
-    if encoder is not None:
-        return load(room()), encoder
+def in_use(house: str = "") -> tuple[Model, Encoder] | None:
+    """The heads that read, the house's or the product's, with their encoder; None, with a plain warning, if none do.
+
+    A model that is not the one which its manifest names does not read: the product's own does.
+    """
+    found = chosen(house)
+    if found is None:
+        _tell_why()
+        return None
+    encoder = packaged()
+    model = _loaded(str(found.folder), found.manifest.version)
+    if encoder is None or (model is None and not house):
+        return None
+    return (model, encoder) if model is not None else in_use()
+
+
+@lru_cache(maxsize=2)
+def _loaded(place: str, version: str) -> Model | None:
+    folder = Path(place)
+    try:
+        whole = load(folder)
+    except (OSError, ValueError, KeyError, msgspec.DecodeError) as error:
+        log.warning("the model in %s cannot be read: %s", folder, error)
+        return None
+    if version == _version_of(folder, whole.manifest):
+        return whole
+    log.warning("the model in %s is not what its manifest says: train it anew", folder)
+    return None
+
+
+def _tell_why() -> None:
     known = read_manifest(room())
     if known is None or not known.reads:
-        return None
+        return
     if installed():
         log.warning("the sentence encoder is not the one that the heads were trained with: the rules read alone")
     else:
         log.warning("the sentence encoder is not installed: the rules read alone and find less (extra `encoder`)")
-    return None

@@ -1,10 +1,12 @@
 """Which model reads here: what its manifest says, and whether its encoder is installed. Light: no NumPy is loaded."""
 
 import hashlib
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -48,6 +50,13 @@ class Manifest(msgspec.Struct, frozen=True):
     )
 
 
+class Chosen(NamedTuple):
+    """The model that reads."""
+
+    folder: Traversable
+    manifest: Manifest
+
+
 def room() -> Traversable:
     """Where the model that comes with the product lies."""
     return files("classifiers") / "data" / "model"
@@ -58,12 +67,44 @@ def read_manifest(folder: Traversable) -> Manifest | None:
     return msgspec.json.decode(file.read_bytes(), type=Manifest) if file.is_file() else None
 
 
-@cache
-def version() -> str:
+def version(house: str = "") -> str:
     """Of the model that reads here; empty when the rules read alone."""
+    found = chosen(house)
+    return found.manifest.version if found else ""
+
+
+def chosen(house: str = "") -> Chosen | None:
+    """The house's own model if there is one in its folder that can read here, else the product's."""
+    own = _in_house(Path(house)) if house else None
+    return own or _shipped()
+
+
+def reads_here(manifest: Manifest) -> bool:
+    return manifest.reads and manifest.format == FORMAT and manifest.encoder_sha256 == installed()
+
+
+@cache
+def _shipped() -> Chosen | None:
     manifest = read_manifest(room())
-    reads = manifest is not None and manifest.reads and manifest.encoder_sha256 == installed()
-    return manifest.version if manifest is not None and reads else ""
+    return Chosen(room(), manifest) if manifest is not None and reads_here(manifest) else None
+
+
+def _in_house(folder: Path) -> Chosen | None:
+    """Looked at each time: a model that is taken up while the service runs reads the next letter."""
+    try:
+        manifest = _kept(folder, (folder / "manifest.json").stat().st_mtime_ns)
+    except OSError:
+        return None
+    return Chosen(folder, manifest) if manifest is not None and reads_here(manifest) else None
+
+
+@lru_cache(maxsize=4)
+def _kept(folder: Path, changed: int) -> Manifest | None:
+    """What stands in a house's manifest since it was last changed; None when it is none of ours."""
+    try:
+        return read_manifest(folder)
+    except msgspec.DecodeError:
+        return None
 
 
 @cache
@@ -80,6 +121,6 @@ def installed() -> str:
     return digest.hexdigest()
 
 
-def full_version(model: str) -> str:
+def full_version(model: str, rules: str = VERSION) -> str:
     """Names the rules, and the trained heads if they read too."""
-    return f"{VERSION}+{model}" if model else VERSION
+    return f"{rules}+{model}" if model else rules

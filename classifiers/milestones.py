@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from agent.model import Letter, MilestoneRead
 from classifiers.conditions import conditions
 from classifiers.phrases import same_length
-from classifiers.rules import Rule
+from classifiers.rules import Rule, of_house
 from classifiers.spans import Hit, Sentence, blocked, sentence_span
 
 AGREEING = 0.04  # added for a second sentence that says the same
@@ -43,7 +43,8 @@ def milestones(
                 continue
             name = hit.rule.name
             places.setdefault(name, set()).add(sentence.start)
-            if name not in best or best[name].confidence < sure:
+            known = best.get(name)
+            if known is None or (of_house(known.by), known.confidence) < (of_house(hit.rule.id), sure):
                 best[name] = MilestoneRead(
                     name=name, confidence=sure, evidence=sentence_span(letter.body, sentence), by=hit.rule.id
                 )
@@ -111,7 +112,7 @@ def _for(rule: Rule, letter: Letter) -> bool:
 
 
 def _falls(read: MilestoneRead, best: Mapping[str, MilestoneRead]) -> bool:
-    return any(
+    return not of_house(read.by) and any(
         read.name in weaker
         and strong in best
         and best[strong].evidence == read.evidence

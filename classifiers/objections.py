@@ -12,6 +12,7 @@ import msgspec
 from agent.model import Letter, ObjectionRead, Span
 from classifiers.conditions import Condition, conditions
 from classifiers.phrases import BREAKS, is_number
+from classifiers.rules import of_house
 from classifiers.spans import Hit, Sentence, blocked, sentence_span, span
 
 MOST = 3  # objections of one letter
@@ -73,7 +74,8 @@ def objections(letter: Letter, some: Sequence[Sentence], proven: Container[str] 
     if "lost" in proven:  # a refusal has a reason or none; "we will think about it" is over
         found = [one for one in found if one.genuine]
     off = 0.0 if letter.direction == "inbound" else REPORTED
-    return tuple(_read(letter.body, some, one, off) for one in sorted(found, key=lambda one: one.at)[:MOST])
+    kept = sorted(found, key=lambda one: (not of_house(one.by), one.at))[:MOST]
+    return tuple(_read(letter.body, some, one, off) for one in sorted(kept, key=lambda one: one.at))
 
 
 def _readable(letter: Letter, some: Sequence[Sentence]) -> list[int]:
@@ -208,13 +210,20 @@ def _distinct(found: Sequence[Found]) -> list[Found]:
     best: dict[str, Found] = {}
     for one in found:
         known = best.get(one.type)
-        if known is None or (one.genuine, one.confidence) > (known.genuine, known.confidence):
+        if known is None or _rank(one) > _rank(known):
             best[one.type] = one
     chosen: list[Found] = []
-    for one in sorted(best.values(), key=lambda one: (-one.genuine, -one.confidence, _PRIORITY.index(one.type))):
-        if not any(other.at == one.at and (other.genuine or other.clause == one.clause) for other in chosen):
+    for one in sorted(best.values(), key=lambda one: (*(-each for each in _rank(one)), _PRIORITY.index(one.type))):
+        if of_house(one.by) or not any(
+            other.at == one.at and (other.genuine or other.clause == one.clause) for other in chosen
+        ):
             chosen.append(one)
     return [one for one in chosen if one.type != "other" or len(chosen) == 1 or one.genuine]
+
+
+def _rank(one: Found) -> tuple[float, ...]:
+    """The admin's own phrases first, then what is genuine, then what is sure."""
+    return of_house(one.by), one.genuine, one.confidence
 
 
 def _give_conditions(found: Sequence[Found], named: dict[int, list[Condition]]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
+import msgspec
 import spacy
 from spacy.language import Language
 from spacy.matcher import Matcher
@@ -16,7 +17,7 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from classifiers.phrases import BREAKS, group, words
-from classifiers.rules import Book, book
+from classifiers.rules import Book, HousePhrases, book
 from classifiers.spans import Hit, Sentence
 
 MAX_WORDS = 4000  # of one letter; what stands behind is not read
@@ -145,23 +146,24 @@ class Phrases:
         return doc
 
 
-@Language.factory("dealscribe_phrases", default_config={"language": "en"})
-def _phrases(nlp: Language, name: str, language: str) -> Phrases:
-    return Phrases(nlp.vocab, book(language))
+@Language.factory("dealscribe_phrases", default_config={"language": "en", "house": "[]"})
+def _phrases(nlp: Language, name: str, language: str, house: str) -> Phrases:
+    return Phrases(nlp.vocab, book(language, msgspec.json.decode(house, type=tuple[HousePhrases, ...])))
 
 
 @cache
-def pipeline(language: str) -> Language:
-    """Words, sentences, phrases; loaded once, in a second or so."""
+def pipeline(language: str, house: tuple[HousePhrases, ...] = ()) -> Language:
+    """Words, sentences, phrases; loaded once, in a second or so. `house` are the admin's own phrases."""
     nlp = spacy.blank(language)
     nlp.tokenizer = Words(nlp.vocab)
-    nlp.add_pipe("dealscribe_phrases", config={"language": language})
+    own = msgspec.json.encode(house).decode().replace("$", r"\u0024")  # in spaCy's configs "${" begins a variable
+    nlp.add_pipe("dealscribe_phrases", config={"language": language, "house": own})
     return nlp
 
 
-def sentences(language: str, texts: Sequence[str]) -> list[tuple[Sentence, ...]]:
+def sentences(language: str, texts: Sequence[str], house: tuple[HousePhrases, ...] = ()) -> list[tuple[Sentence, ...]]:
     """The sentences of each text, phrases and cues marked; places are those of the text."""
-    nlp = pipeline(language)
+    nlp = pipeline(language, house)
     component: Any = nlp.get_pipe("dealscribe_phrases")
     with nlp.memory_zone():  # words of strangers do not stay in the store of strings
         return [tuple(_sentences(doc, component)) for doc in nlp.pipe(texts)]

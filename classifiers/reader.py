@@ -16,12 +16,14 @@ from classifiers.automated import automated, matter
 from classifiers.clean import find_cuts, handed_over, kept, language, without_history
 from classifiers.encoder import Encoder, encode_once
 from classifiers.features import Example, example
-from classifiers.heads import Model, Scores, shipped
+from classifiers.heads import Model, Scores, in_use
+from classifiers.house import DEFAULT, ReaderOptions
 from classifiers.manifest import Manifest, full_version
 from classifiers.manifest import version as model_version
 from classifiers.milestones import buying, milestones
 from classifiers.objections import objections
-from classifiers.rules import book
+from classifiers.rules import VERSION, HousePhrases, book
+from classifiers.rules import version as rules_version
 from classifiers.settling import settling
 from classifiers.spans import Sentence
 
@@ -50,14 +52,15 @@ class Ruled(msgspec.Struct, frozen=True):
     milestones: tuple[MilestoneRead, ...] = ()
     objections: tuple[ObjectionRead, ...] = ()
     settling: tuple[SettlingRead, ...] = ()
+    rules: str = VERSION  # the rules that read
 
 
-def read_all(letters: Sequence[Letter]) -> list[Reading]:
+def read_all(letters: Sequence[Letter], options: ReaderOptions = DEFAULT) -> list[Reading]:
     """One reading per letter, in the same order; by the rules alone where no heads can read."""
-    ruled = ruled_all(letters)
-    if not any(one.sentences for one in ruled):
-        return [by_rules(one, model_version()) for one in ruled]  # the encoder is loaded only when there is a sentence
-    heads = shipped()
+    ruled = ruled_all(letters, options.phrases)
+    if not any(one.sentences for one in ruled):  # the encoder is loaded only when there is a sentence
+        return [by_rules(one, model_version(options.model)) for one in ruled]
+    heads = in_use(options.model)
     return with_model(ruled, *heads) if heads else [by_rules(one) for one in ruled]
 
 
@@ -66,9 +69,11 @@ def read_by_rules(letters: Sequence[Letter]) -> list[Reading]:
     return [by_rules(one) for one in ruled_all(letters)]
 
 
-def ruled_all(letters: Sequence[Letter]) -> list[Ruled]:
+def ruled_all(letters: Sequence[Letter], house: tuple[HousePhrases, ...] = ()) -> list[Ruled]:
+    """What the rules see in each letter; `house` are the admin's own phrases."""
     prepared = [_prepare(letter) for letter in letters]
-    return [_ruled(one, some) for one, some in zip(prepared, _sentences(prepared), strict=True)]
+    named = rules_version(house)
+    return [_ruled(one, some, house, named) for one, some in zip(prepared, _sentences(prepared, house), strict=True)]
 
 
 def with_model(ruled: Sequence[Ruled], model: Model, encoder: Encoder) -> list[Reading]:
@@ -131,7 +136,7 @@ def _shown(body: str, stretches: Sequence[tuple[int, int]]) -> str:
     return "".join(parts)
 
 
-def _sentences(prepared: Sequence[Prepared]) -> list[tuple[Sentence, ...]]:
+def _sentences(prepared: Sequence[Prepared], house: tuple[HousePhrases, ...]) -> list[tuple[Sentence, ...]]:
     """The sentences of every letter that can say anything, found in batches of one language."""
     found: list[tuple[Sentence, ...]] = [()] * len(prepared)
     for tongue in ("en", "ru"):
@@ -139,9 +144,8 @@ def _sentences(prepared: Sequence[Prepared]) -> list[tuple[Sentence, ...]]:
         if some:
             from classifiers.pipeline import sentences  # spaCy is loaded only when something is to be read
 
-            for number, result in zip(
-                some, sentences(tongue, [prepared[number].shown for number in some]), strict=True
-            ):
+            read = sentences(tongue, [prepared[number].shown for number in some], house)
+            for number, result in zip(some, read, strict=True):
                 found[number] = result
     return found
 
@@ -162,24 +166,24 @@ def _tongue(one: Prepared) -> str:
     return "ru" if any("а" <= letter <= "я" for letter in one.shown.lower()) else "en"
 
 
-def _ruled(one: Prepared, some: tuple[Sentence, ...]) -> Ruled:
+def _ruled(one: Prepared, some: tuple[Sentence, ...], house: tuple[HousePhrases, ...], rules: str) -> Ruled:
     if not some or buying(one.letter, some):
-        return Ruled(one, ())
-    proven = milestones(one.letter, some, book(_tongue(one)).lists)
+        return Ruled(one, (), rules=rules)
+    proven = milestones(one.letter, some, book(_tongue(one), house).lists)
     held = () if one.machine else objections(one.letter, some, {read.name for read in proven})
-    return Ruled(one, some, proven, held, () if one.machine else settling(one.letter, some))
+    return Ruled(one, some, proven, held, () if one.machine else settling(one.letter, some), rules)
 
 
 def _weighed(one: Ruled, seen: Example, scores: Scores, manifest: Manifest) -> Reading:
     asked = (one.prepared.letter, one.sentences, scores)
     proven = votes.milestones(*asked, one.milestones, manifest)
     held = () if one.prepared.machine else votes.objections(*asked, seen, one.objections, manifest)
-    return _reading(one, proven, held, full_version(manifest.version))
+    return _reading(one, proven, held, full_version(manifest.version, one.rules))
 
 
 def by_rules(one: Ruled, model: str = "") -> Reading:
     """What the rules say; `model` names the heads that had nothing to see in it."""
-    return _reading(one, one.milestones, one.objections, full_version(model))
+    return _reading(one, one.milestones, one.objections, full_version(model, one.rules))
 
 
 def _reading(ruled: Ruled, proven: tuple[MilestoneRead, ...], held: tuple[ObjectionRead, ...], named: str) -> Reading:

@@ -50,6 +50,29 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str = ""  # language/name/number: what a reading names as its reason
 
 
+HOUSE = "house/"  # how the id of a rule begins that is the admin's own
+
+
+def of_house(by: str) -> bool:
+    """Whether a reading was made by a phrase of the admin's own: he knows how his clients write."""
+    return by.startswith(HOUSE)
+
+
+class HousePhrases(msgspec.Struct, frozen=True):
+    """What the admin adds to the rules of one language."""
+
+    language: str
+    rules: tuple[Rule, ...] = ()
+    words: tuple[tuple[str, str], ...] = ()  # a word list's name, and the entries that it gets besides
+
+
+def version(house: Sequence[HousePhrases] = ()) -> str:
+    """Of the rules with what the admin adds: other phrases are another version."""
+    if not house:
+        return VERSION
+    return f"{VERSION}-house-{hashlib.blake2b(msgspec.json.encode(house), digest_size=4).hexdigest()}"
+
+
 class Book(msgspec.Struct, frozen=True):
     """All rules of one language, read and parsed."""
 
@@ -60,21 +83,49 @@ class Book(msgspec.Struct, frozen=True):
 
 
 @cache
-def book(language: str) -> Book:
-    """The rules that come with the product."""
-    return compile_book(language, _texts(language))
+def book(language: str, house: tuple[HousePhrases, ...] = ()) -> Book:
+    """The rules that come with the product, and what the admin adds to them."""
+    return compile_book(language, _texts(language), house)
 
 
-def compile_book(language: str, texts: Iterable[str]) -> Book:
+@cache
+def word_lists(language: str) -> dict[str, str]:
+    """The word lists of the product's rules: name -> entries."""
+    return _word_lists([tomllib.loads(text) for text in _texts(language)])
+
+
+@cache
+def cues(language: str) -> frozenset[str]:
+    """The names of what can take a phrase its force."""
+    tables = [rule for text in _texts(language) for rule in tomllib.loads(text).get("rule", [])]
+    return frozenset({rule["name"] for rule in tables if rule["kind"] == "cue"} | {"question", "conditional"})
+
+
+def with_synonyms(lists: dict[str, str], added: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Word lists with the entries that the admin adds; a list that is not there becomes one."""
+    longer = dict(lists)
+    for name, entries in added:
+        longer[name] = f"{longer[name]}, {entries}" if name in longer else entries
+    return longer
+
+
+def compile_book(language: str, texts: Iterable[str], house: Sequence[HousePhrases] = ()) -> Book:
     """Parses phrase files; a mistake in one is named with its rule and line."""
     tables = [tomllib.loads(text) for text in texts]
-    vocabulary = Vocabulary(
-        language, {name: entries for table in tables for name, entries in table.get("words", {}).items()}
+    own = [one for one in house if one.language == language]
+    lists_of_words = with_synonyms(_word_lists(tables), [pair for one in own for pair in one.words])
+    vocabulary = Vocabulary(language, lists_of_words)
+    rules = (
+        *_rules(language, [rule for table in tables for rule in table.get("rule", [])]),
+        *(rule for one in own for rule in one.rules),
     )
-    rules = tuple(_rules(language, [rule for table in tables for rule in table.get("rule", [])]))
     lines = tuple((number, line) for number, rule in enumerate(rules) for line in _lines(vocabulary, rule))
     lists = {rule.context: vocabulary.names(rule.context) for rule in rules if rule.context}
     return Book(language=language, rules=rules, lines=lines, lists=lists)
+
+
+def _word_lists(tables: Iterable[dict[str, Any]]) -> dict[str, str]:
+    return {name: entries for table in tables for name, entries in table.get("words", {}).items()}
 
 
 def _rules(language: str, tables: Sequence[dict[str, Any]]) -> Iterable[Rule]:
@@ -89,10 +140,14 @@ def _rules(language: str, tables: Sequence[dict[str, Any]]) -> Iterable[Rule]:
 
 
 def _lines(vocabulary: Vocabulary, rule: Rule) -> Iterable[Line]:
-    for text in rule.phrases.splitlines():
-        text = text.split(" // ")[0].strip()
-        if text:
-            try:
-                yield from vocabulary.parse(text)
-            except Rejected as error:
-                raise Rejected(f"{rule.id}: {error}") from error
+    for text in phrase_lines(rule.phrases):
+        try:
+            yield from vocabulary.parse(text)
+        except Rejected as error:
+            raise Rejected(f"{rule.id}: {error}") from error
+
+
+def phrase_lines(phrases: str) -> list[str]:
+    """The phrases of a rule, one a line, without remarks."""
+    lines = (line.split(" // ")[0].strip() for line in phrases.splitlines())
+    return [line for line in lines if line]

@@ -1,7 +1,8 @@
 """What rules and heads say together: a probability becomes a read with its sentence as evidence, pieces become quotes.
 
 The rules' marks are among what the heads see, so a reading is as sure as the heads are. A milestone that a rule proves
-stands, in the rule's own words, unless the heads rule it out; an objection likewise.
+stands, in the rule's own words, unless the heads rule it out; an objection likewise. What a phrase of the admin's own
+says stands whatever the heads say.
 """
 
 from collections.abc import Sequence
@@ -10,8 +11,10 @@ from agent.model import MILESTONES, Letter, MilestoneRead, ObjectionRead, Span
 from classifiers import quotes
 from classifiers.features import Example
 from classifiers.heads import ANY, SPANS, STALLING, Scores
+from classifiers.house import SIDE
 from classifiers.manifest import Manifest
 from classifiers.objections import REPORTED
+from classifiers.rules import of_house
 from classifiers.spans import Sentence, sentence_span
 
 AGREED = 0.03  # a rule's milestone falls where the heads find it less probable
@@ -19,12 +22,6 @@ AGREED_OBJECTION = 0.3  # the same for an objection of whatever type
 SHORT = 8  # words, stops among them: of so short a letter the heads know too little to overrule a rule
 LEAST = 0.25  # of a confidence: what is less sure is not even kept
 SECOND = 0.5  # so probable must a further type be, in a sentence of its own
-ONE_SIDED = {
-    "contact_established": "inbound",
-    "proposal_received": "inbound",
-    "proposal_sent": "outbound",
-    "invoice_sent": "outbound",
-}
 
 
 def milestones(
@@ -37,9 +34,9 @@ def milestones(
         said = scores.labels[name]
         known = by_rule.get(name)
         sure = round(manifest.milestones.confidence(said.probability, said.probability), 3)
-        if known and said.probability >= AGREED:
+        if known and (of_house(known.by) or said.probability >= AGREED):
             sure = max(sure, known.confidence)
-        if sure < LEAST or ONE_SIDED.get(name, letter.direction) != letter.direction:
+        if sure < LEAST or SIDE.get(name, letter.direction) != letter.direction:
             continue
         if name == "contact_established" and name in letter.earlier:
             continue
@@ -55,6 +52,21 @@ def milestones(
 
 
 def objections(
+    letter: Letter,
+    some: Sequence[Sentence],
+    scores: Scores,
+    seen: Example,
+    ruled: Sequence[ObjectionRead],
+    manifest: Manifest,
+) -> tuple[ObjectionRead, ...]:
+    """What the admin's own phrases say, and what rules and heads say besides, of other types in other sentences."""
+    own = tuple(read for read in ruled if of_house(read.by))
+    types, places = {read.type for read in own}, {read.evidence.start for read in own}
+    weighed = _weighed(letter, some, scores, seen, [read for read in ruled if read not in own], manifest)
+    return (*own, *(read for read in weighed if read.type not in types and read.evidence.start not in places))
+
+
+def _weighed(
     letter: Letter,
     some: Sequence[Sentence],
     scores: Scores,

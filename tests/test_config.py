@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -530,6 +531,68 @@ def test_a_calendar_that_is_named_like_a_mailbox_gets_a_name_of_its_own(folder: 
 def test_a_calendars_own_name_is_not_taken_from_another_one(folder: Folder) -> None:
     calendars = ICS.format(name="anna") + ICS.format(name="anna-calendar")
     assert "choose another name" in only(folder.problems(OURS + MAILDIR.format(name="anna") + calendars))
+
+
+# -- the reader: a house's own model and phrases -----------------------------------------------------------------------
+
+
+def test_the_houses_own_heads_lie_beside_the_store(folder: Folder) -> None:
+    assert folder.load(OURS).reader.model == str(folder.path / "reader-model")
+    folder.env["STATE_DIRECTORY"] = "/var/lib/dealscribe"
+    assert folder.load(OURS).reader.model == "/var/lib/dealscribe/reader-model"
+    assert folder.load(OURS + '[reader]\nmodel = "/srv/heads"\n').reader.model == "/srv/heads"
+
+
+def test_the_manual_of_phrases_can_be_used_as_it_stands_and_in_a_folder_beside_others(folder: Folder) -> None:
+    own = folder.path / "phrases"
+    own.mkdir()
+    shutil.copy(ROOT / "examples" / "phrases.toml", own)
+    (own / "more.toml").write_text('[words.en]\noffer = "sums"\n', encoding="utf-8")
+    english, russian = folder.load(OURS + '[reader]\nphrases = "phrases"\n').reader.phrases
+    assert [rule.id for rule in english.rules] == [
+        "house/en/milestone/contract_signed/1",
+        "house/en/objection/haulage/3",
+    ]
+    assert [rule.name for rule in russian.rules] == ["contract_signed", "price"]
+    assert dict(english.words)["offer"] == "sums, cost sheet, cost sheets"
+
+
+WRONG_PHRASES = """[[rule]]
+language = "en"
+kind = "milestone"
+name = "contract_sined"
+phrases = \"\"\"
+our seal
+(our stamp
+\"\"\"
+
+[[rule]]
+language = "de"
+kind = "milestone"
+name = "lost"
+phrases = "nein"
+"""
+
+
+def test_every_mistake_in_the_phrases_is_told_with_its_own_file_and_line(folder: Folder) -> None:
+    file = folder.path / "phrases.toml"
+    use = OURS + '[reader]\nphrases = "phrases.toml"\n'
+    assert "phrases.toml cannot be read; is it there" in folder.problems(use)[0]
+    told = {
+        WRONG_PHRASES.partition("\n\n")[0]: [
+            ':4: rule "contract_sined", name: is no milestone; did you mean "contract_signed"?',
+            ":7: rule \"contract_sined\", phrases: a bracket stays open in '( our stamp'",
+        ],
+        WRONG_PHRASES.partition("\n\n")[2]: [""":2: rule "lost", language: must be 'en' or 'ru'"""],
+        "[[rule]\n": [":1: is not TOML: Expected ']]' at the end of an array declaration"],
+        "[[rules]]\n": [':1: rules: unknown key; did you mean "rule"?'],
+    }
+    for text, expected in told.items():
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(ConfigError) as caught:
+            folder.load(use)
+        found = [problem.removeprefix(str(file)) for problem in caught.value.problems]
+        assert [problem[: len(start)] for problem, start in zip(found, expected, strict=True)] == expected
 
 
 def test_spaces_around_a_name_do_not_make_it_another_one(folder: Folder) -> None:

@@ -21,12 +21,14 @@ from agent.config.check import Check, model_in, own_name
 from agent.config.handoffs import HandoffConfig, handoff_rules
 from agent.config.lines import KeyPath, key_lines
 from agent.config.places import find, placed_store, read, state_folder, syntax
+from agent.config.reader import reader_options
 from agent.config.tables import (
     TABLES,
     CrmTable,
     Exclude,
     Organization,
     PipelineTable,
+    Reader,
     Retention,
     SourceTable,
     StageTable,
@@ -36,6 +38,7 @@ from agent.config.tables import (
 from agent.config.values import is_email, parse_duration, parse_since, suggest
 from agent.errors import ConfigError
 from agent.model import HandoffRule, Pipeline, Record, Stage, Takes
+from classifiers.house import ReaderOptions
 from connectors.base import Options
 
 __all__ = [
@@ -101,6 +104,7 @@ class Config(Record, frozen=True, kw_only=True):
     pipelines: tuple[Pipeline, ...]
     exclude: Exclude
     retention: Retention
+    reader: ReaderOptions = ReaderOptions()  # the house's own model and phrases
     handoffs_with_targets: tuple[HandoffConfig, ...] = ()
     warnings: tuple[str, ...] = ()  # notes; nothing that keeps the program from running
 
@@ -129,8 +133,8 @@ def load(path: Path | None = None, env: Mapping[str, str] = os.environ, now: dat
         raise ConfigError([syntax(found, error)]) from None
     check = Check(found, raw, key_lines(text), env)
     config = _config(check, now or datetime.now(UTC))
-    if check.problems or config is None:
-        raise ConfigError(check.told(check.problems))
+    if check.problems or check.elsewhere or config is None:
+        raise ConfigError((*check.told(check.problems), *check.elsewhere))
     return config
 
 
@@ -163,16 +167,18 @@ def _config(check: Check, now: datetime) -> Config | None:
     store = check.table(("store",), Store, check.raw.get("store", {}))
     exclude = check.table(("exclude",), Exclude, check.raw.get("exclude", {}))
     retention = check.table(("retention",), Retention, check.raw.get("retention", {}))
+    state = state_folder(check.path.parent, check.env)
+    table = check.table(("reader",), Reader, check.raw.get("reader", {}))
+    reader = reader_options(check, table, state) if table else None
     crm = _crm(check)
     mailboxes = _sources(check, "mailbox", now)
     calendars = _calendars_apart(check, mailboxes, _sources(check, "calendar", now))
     pipelines = _pipelines(check)
     handoffs = handoff_rules(check, pipelines)
     _known_sources(check)
-    if not (organization and store and exclude and retention and crm):
+    if not (organization and store and exclude and retention and reader and crm):
         return None
     _notes(check, organization, pipelines)
-    state = state_folder(check.path.parent, check.env)
     return Config(
         path=check.path,
         state=state,
@@ -184,6 +190,7 @@ def _config(check: Check, now: datetime) -> Config | None:
         pipelines=pipelines,
         exclude=exclude,
         retention=retention,
+        reader=reader,
         handoffs_with_targets=handoffs,
         warnings=check.told(check.notes),
     )

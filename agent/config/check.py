@@ -24,9 +24,11 @@ class Check:
         self.env = env
         self.problems: list[tuple[int, str]] = []
         self.notes: list[tuple[int, str]] = []
+        self.elsewhere: list[str] = []  # what is wrong with files that this one names
 
-    def problem(self, at: KeyPath, text: str) -> None:
-        self.problems.append((self.line(at), self._label(at) + text))
+    def problem(self, at: KeyPath, text: str, line: int | None = None) -> None:
+        """`line`: where inside the key's value, when that is known."""
+        self.problems.append((line or self.line(at), self._label(at) + text))
 
     def note(self, at: KeyPath, text: str) -> None:
         self.notes.append((self.line(at), self._label(at) + text))

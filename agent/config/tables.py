@@ -67,6 +67,13 @@ class Retention(Table):
     )
 
 
+class Reader(Table):
+    """[reader]"""
+
+    model: str = Field(default="reader-model", description="the folder of the heads that learn from people's answers")
+    phrases: Path | None = Field(default=None, description="a file or a folder with phrases of your own")
+
+
 class CrmTable(Table):
     kind: str = Field(default="local", description="which CRM")
     write: tuple[Writes, ...] = Field(default=get_args(Writes), description="what may be written into the CRM")
@@ -137,4 +144,5 @@ TABLES: dict[str, type[Table]] = {
     "handoff": HandoffTable,
     "exclude": Exclude,
     "retention": Retention,
+    "reader": Reader,
 }

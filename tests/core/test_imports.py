@@ -136,10 +136,10 @@ def test_only_the_core_knows_concrete_parsers_and_nobody_a_concrete_connector() 
         assert concrete <= PARSERS, name
 
 
-def test_the_config_knows_the_contracts_and_what_connectors_declare() -> None:
+def test_the_config_knows_the_contracts_and_what_connectors_and_the_reader_declare() -> None:
     for name in inside("agent.config"):
         others = {one for one in ours(name) if not belongs(one, "agent.config")}
-        assert others <= CONTRACTS | SHARED, name
+        assert others <= CONTRACTS | SHARED | {"classifiers.house"}, name
 
 
 def test_nobody_below_knows_the_command_line_or_the_daemon() -> None:

@@ -15,6 +15,8 @@ from agent.store import answers
 from agent.store.tables import outbox, reading
 from agent.sync import settle
 from agent.undo import undo
+from classifiers import ReaderOptions
+from classifiers.house import HouseRule, house_phrases
 from tests.flow.company import ANNA, CRM, START, VERA, CompanyWorld, letter, replace, until_delivered
 from tests.flow.conftest import Founder
 
@@ -448,6 +450,21 @@ def test_letters_of_an_older_reader_count_until_replay_reads_them_again(world: C
     count = len({row.content for row in world.table(reading)})
     assert replay(world.flow()) == []
     assert len([row for row in world.table(reading) if row.version != "older"]) == count
+
+
+def test_a_new_phrase_of_the_admin_is_read_in_old_letters_by_replay_and_in_new_ones_at_once(
+    world: CompanyWorld,
+) -> None:
+    writes(world, "Good morning. Our wax seal sits on the papers.", 3, "seal")
+    world.sync()
+    before = world.deal()["stage"]
+    sealed = HouseRule(language="en", kind="milestone", name="contract_signed", phrases="wax seal .. (sits|is) on")
+    world.config = replace(world.config, reader=ReaderOptions(phrases=house_phrases([sealed], {})))
+    (found,) = [d for d in replay(world.flow()) if d.kind == "move" and d.after]
+    assert "payment" in found.after
+    assert found.why == "Our wax seal sits on the papers."
+    settle(world.flow())
+    assert (before, world.deal()["stage"]) == ("lead", "payment")
 
 
 def test_a_difference_has_both_sides_and_a_reason(world: CompanyWorld) -> None:
