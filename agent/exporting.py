@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from agent.changes import merged, move_of, standing_moves
 from agent.model import History, Link, Meeting, ObjectionEvent, ObjectionLife
 from agent.sent import Sent
 from agent.store import handoffs, mirror
-from agent.store.tables import activity, history, ledger, link, outbox, sighting, stage_event
+from agent.store.tables import activity, history, ledger, link, outbox, participant, sighting, stage_event
 
 MOVES = ("move_stage", "withdraw_stage")
 
@@ -35,14 +35,20 @@ def activities(tx: Connection) -> Iterator[dict[str, Any]]:
     query = select(sighting.c.activity_id, ledger.c.source).join(ledger, ledger.c.id == sighting.c.ledger_id)
     for row in tx.execute(query):
         seen_by[row.activity_id].add(row.source)
+    reps = {r.email: r.id for r in mirror.reps(tx)}
+    wrote: dict[int, set[str]] = defaultdict(set)
+    for row in tx.execute(select(participant).where(participant.c.role == "from", participant.c.address.in_(reps))):
+        wrote[row.activity_id].add(reps[row.address])
     for row in tx.execute(select(activity).order_by(activity.c.date, activity.c.key)):
         settled = merged(links[row.id])
-        make = _message if row.kind == "message" else _meeting
-        yield make(row, settled, sorted(seen_by[row.id]))
+        if row.kind == "message":
+            yield _message(row, settled, sorted(seen_by[row.id]), sorted(wrote[row.id]))
+        else:
+            yield _meeting(row, settled, sorted(seen_by[row.id]), reps)
     yield from _quarantined(tx)
 
 
-def _message(row: Any, settled: Link | None, seen_by: list[str]) -> dict[str, Any]:
+def _message(row: Any, settled: Link | None, seen_by: list[str], wrote: list[str]) -> dict[str, Any]:
     return {
         "kind": "message",
         "key": row.key,
@@ -55,11 +61,12 @@ def _message(row: Any, settled: Link | None, seen_by: list[str]) -> dict[str, An
         "direction": row.direction,
         "date": row.date.isoformat(),
         "sources": seen_by,
+        "reps": wrote,
         "verified": row.verified,
     }
 
 
-def _meeting(row: Any, settled: Link | None, seen_by: list[str]) -> dict[str, Any]:
+def _meeting(row: Any, settled: Link | None, seen_by: list[str], reps: Mapping[str, str]) -> dict[str, Any]:
     meeting = msgspec.json.decode(row.record, type=Meeting) if row.record else None
     vanished = row.gone_at is not None and (meeting is None or row.gone_at < meeting.end)
     cancelled = vanished or (settled is not None and settled.reason == "cancelled")
@@ -75,7 +82,13 @@ def _meeting(row: Any, settled: Link | None, seen_by: list[str]) -> dict[str, An
         "end": meeting.end.isoformat() if meeting else None,
         "status": "cancelled" if cancelled else meeting.status if meeting else None,
         "sources": seen_by,
+        "reps": sorted(_who_met(meeting, reps)) if meeting else [],
     }
+
+
+def _who_met(meeting: Meeting, reps: Mapping[str, str]) -> set[str]:
+    people = {a.email: a.answer for a in (*meeting.attendees, *filter(None, [meeting.organizer]))}
+    return {reps[email] for email, answer in people.items() if email in reps and answer != "declined"}
 
 
 def _outcome(row: Any, settled: Link | None) -> dict[str, Any]:
@@ -101,6 +114,7 @@ def _quarantined(tx: Connection) -> Iterator[dict[str, Any]]:
             "direction": None,
             "date": row.seen_at.isoformat(),
             "sources": [row.source],
+            "reps": [],
             "verified": None,
         }
 
@@ -115,7 +129,11 @@ def _stages(tx: Connection, said: list[History]) -> Iterator[dict[str, Any]]:
     sent = [Sent(key=r.key, kind=r.kind, subject=r.subject, body=r.body) for r in rows]
     standing = standing_moves(sent)
     written = {r.key for r in rows if r.state == "written"}
-    for key, first in {key: one for one in reversed(sent) if (key := move_of(one)) is not None}.items():
+    firsts: dict[str, Sent] = {}
+    for one in sent:
+        if (key := move_of(one)) is not None:
+            firsts.setdefault(key, one)
+    for key, first in firsts.items():
         last = standing.get(key)
         state = "undone" if last is None else "written" if last.key in written else "proposed"
         body = (last or first).body

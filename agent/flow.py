@@ -72,9 +72,7 @@ class Flow:
         return house_of(self.config, tx)
 
     def owners(self, tx: Connection) -> dict[str, str]:
-        """Source -> rep id; an owner that the CRM does not list stands for himself."""
-        by_email = {r.email: r.id for r in mirror.reps(tx)}
-        return {s.name: by_email.get(s.owner, s.owner) for s in self.config.sources}
+        return owners_of(self.config, tx)
 
     def reps(self, tx: Connection) -> dict[str, str]:
         """The reps' addresses -> their ids; an owner that the CRM does not list stands for himself."""
@@ -87,6 +85,12 @@ class Flow:
 
     def email_of(self, tx: Connection, source: SourceConfig) -> str:
         return next((r.email for r in mirror.reps(tx) if r.id == source.owner), source.owner)
+
+
+def owners_of(config: Config, tx: Connection) -> dict[str, str]:
+    """Source -> rep id; an owner that the CRM does not list stands for himself."""
+    by_email = {r.email: r.id for r in mirror.reps(tx)}
+    return {s.name: by_email.get(s.owner, s.owner) for s in config.sources}
 
 
 def house_of(config: Config, tx: Connection) -> House:

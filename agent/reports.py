@@ -1,7 +1,7 @@
 """Reports: the funnel per pipeline and manager, what was logged and what was left out."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from statistics import median
@@ -26,22 +26,33 @@ class Entered(NamedTuple):
     by: str  # import, human, agent
 
 
+class Work(NamedTuple):
+    """A letter or a meeting about a deal."""
+
+    deal_id: str
+    kind: str  # message, meeting
+    at: datetime  # of a meeting its end
+    reps: frozenset[str]  # who of ours wrote it, or met
+    from_client: bool
+
+
 class FunnelRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One manager, or all of them together, at one stage of one pipeline."""
+    """One manager, or all of them together, at one stage of one pipeline.
+
+    A deal counts for whoever wrote or met while it stood there; where nobody did, for those who did before; where
+    nobody ever did, for its owner.
+    """
 
     pipeline: str
     owner: str | None  # None: all managers
     stage: str
     entered: int  # deals that ever stood here
     moved_on: int | None  # of those, how many went to a later stage; None where a deal ends
+    conversion: float | None  # this part of them; None when none entered, or none can move on
     here: int  # how many stand here now
+    stuck: int  # of those, open ones from whose client no letter has come for so many days
     proposed: int  # moves into this stage that wait for a person
     median_days: float | None  # in this stage, of those that left it
-
-    @property
-    def conversion(self) -> float | None:
-        """Of the deals that entered, the part that moved on; None when none entered, or none can."""
-        return None if self.moved_on is None or not self.entered else self.moved_on / self.entered
 
 
 class Book(NamedTuple):
@@ -52,6 +63,7 @@ class Book(NamedTuple):
     entered: Sequence[Entered]
     proposed: Sequence[StageMove]
     objections: Sequence[ObjectionLife]
+    work: Sequence[Work] = ()
 
 
 def load(tx: Connection) -> Book:
@@ -63,56 +75,116 @@ def load(tx: Connection) -> Book:
         entered=[Entered(r.deal_id, r.stage, r.date, r.by) for r in events],
         proposed=[m for h in said for m in h.moves if m.state == "proposed"],
         objections=[o for h in said for o in h.objections],
+        work=sorted(_work(tx)),
     )
 
 
-def funnel(book: Book, pipelines: Iterable[Pipeline]) -> list[FunnelRow]:
-    """Per pipeline and stage, in the pipeline's order: all together, then each manager; unused stages are left out."""
-    paths = _paths(book)
+def _work(tx: Connection) -> Iterator[Work]:
+    for row in activities(tx):
+        is_letter = row["kind"] == "message"
+        at = datetime.fromisoformat(row["date"] if is_letter else row["end"] or row["start"])
+        if row["outcome"] == "logged":
+            for deal_id in row["deal_ids"]:
+                from_client = is_letter and row["direction"] == "inbound"
+                yield Work(deal_id, row["kind"], at, frozenset(row["reps"]), from_client)
+
+
+def funnel(book: Book, pipelines: Iterable[Pipeline], silent: Collection[str] = ()) -> list[FunnelRow]:
+    """Per pipeline and stage, in the pipeline's order: all together, then each manager; unused stages are left out.
+
+    `silent`: the deals from whose client nothing has come for long.
+    """
+    stays = _stays(book)
     rows = []
     for pipeline in pipelines:
-        mine = [d for d in book.deals.values() if d.pipeline == pipeline.name]
+        mine = {d.id: stays.get(d.id, []) for d in book.deals.values() if d.pipeline == pipeline.name}
+        managers = {who for d in mine for who in (book.deals[d].owner, *(w for s in mine[d] for w in s.hands))}
         for stage in pipeline.stages:
-            for owner in (None, *sorted({d.owner for d in mine})):
-                ways = {d.id: paths[d.id] for d in mine if owner in (None, d.owner)}
-                row = _funnel_row(book, pipeline, owner, stage, ways)
+            for owner in (None, *sorted(managers)):
+                row = _funnel_row(book, pipeline, owner, stage, mine, silent)
                 if row.entered or row.proposed:
                     rows.append(row)
     return rows
 
 
-def _paths(book: Book) -> dict[str, list[Entered]]:
+class Stay(NamedTuple):
+    """A deal stood in a stage."""
+
+    stage: str
+    since: datetime
+    until: datetime | None  # None: it stands there now
+    hands: frozenset[str]  # the reps who had the deal in hand then
+
+
+def _stays(book: Book) -> dict[str, list[Stay]]:
     paths: dict[str, list[Entered]] = defaultdict(list)
     for event in book.entered:
         if not paths[event.deal_id] or paths[event.deal_id][-1].stage != event.stage:
             paths[event.deal_id].append(event)
-    return paths
+    work: dict[str, list[Work]] = defaultdict(list)
+    for one in book.work:
+        if one.reps:
+            work[one.deal_id].append(one)
+    return {
+        deal_id: _in_hands(path, work[deal_id], book.deals[deal_id].owner)
+        for deal_id, path in paths.items()
+        if deal_id in book.deals
+    }
+
+
+def _in_hands(path: Sequence[Entered], work: Sequence[Work], owner: str) -> list[Stay]:
+    """What brings a deal to a stage is work of the stage before."""
+    stays: list[Stay] = []
+    hands = frozenset({owner})
+    for event, following in zip(path, [*path[1:], None], strict=True):
+        until = following.at if following else None
+        began = event.at if stays else None
+        here = [w.reps for w in work if (began is None or w.at > began) and (until is None or w.at <= until)]
+        hands = frozenset().union(*here) if here else hands
+        stays.append(Stay(event.stage, event.at, until, hands))
+    return stays
 
 
 def _funnel_row(
-    book: Book, pipeline: Pipeline, owner: str | None, stage: Stage, paths: Mapping[str, list[Entered]]
+    book: Book,
+    pipeline: Pipeline,
+    owner: str | None,
+    stage: Stage,
+    deals: Mapping[str, Sequence[Stay]],
+    silent: Collection[str],
 ) -> FunnelRow:
     further = _further(pipeline, stage)
-    entered = moved = here = 0
-    stays: list[timedelta] = []
-    for path in paths.values():
-        places = [n for n, event in enumerate(path) if event.stage == stage.name]
+    entered = moved = here = stuck = 0
+    spans: list[timedelta] = []
+    for deal_id, stays in deals.items():
+        places = [n for n, s in enumerate(stays) if s.stage == stage.name and (owner is None or owner in s.hands)]
         if not places:
             continue
         entered += 1
-        here += path[-1].stage == stage.name
-        moved += any(e.stage in further for e in path[places[0] + 1 :])
-        stays += [path[n + 1].at - path[n].at for n in places if n + 1 < len(path)]
+        stands = stays[places[-1]].until is None
+        here += stands
+        stuck += stands and deal_id in silent
+        moved += any(s.stage in further for s in stays[places[0] + 1 :])
+        spans += [until - stays[n].since for n in places if (until := stays[n].until) is not None]
     return FunnelRow(
         pipeline=pipeline.name,
         owner=owner,
         stage=stage.name,
         entered=entered,
         moved_on=moved if further else None,
+        conversion=round(moved / entered, 4) if further and entered else None,
         here=here,
-        proposed=sum(1 for m in book.proposed if m.stage == stage.name and m.deal_id in paths),
-        median_days=round(median(s.total_seconds() for s in stays) / 86_400, 1) if stays else None,
+        stuck=stuck,
+        proposed=sum(m.stage == stage.name and _has_in_hand(book, owner, m, deals) for m in book.proposed),
+        median_days=round(median(s.total_seconds() for s in spans) / 86_400, 1) if spans else None,
     )
+
+
+def _has_in_hand(book: Book, owner: str | None, move: StageMove, deals: Mapping[str, Sequence[Stay]]) -> bool:
+    if move.deal_id not in deals:
+        return False
+    stays = deals[move.deal_id]
+    return owner is None or owner in (stays[-1].hands if stays else {book.deals[move.deal_id].owner})
 
 
 def _further(pipeline: Pipeline, stage: Stage) -> set[str]:

@@ -2,9 +2,7 @@
 
 from itertools import groupby
 
-import msgspec
-
-from agent.cli.common import one_line, safe_json, tell, tell_table
+from agent.cli.common import one_line, tell, tell_table
 from agent.model import ObjectionLife
 from agent.objection_report import ObjectionCount, ObjectionReport, ObjectionRow
 from agent.reports import Book
@@ -17,10 +15,7 @@ def rep_name(book: Book, owner: str) -> str:
     return book.reps[owner].name if owner in book.reps else owner
 
 
-def show_objections(report: ObjectionReport, book: Book, *, as_json: bool) -> None:
-    if as_json:
-        print(safe_json(msgspec.json.encode(report).decode()))
-        return
+def show_objections(report: ObjectionReport, book: Book) -> None:
     if not report.objections:
         tell(say("report.no_objections"))
         return

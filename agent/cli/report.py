@@ -1,8 +1,9 @@
-"""`report`: what a sales manager asks: the funnel, the objections, what was logged, and what was left out."""
+"""`report`: what a sales manager asks: the funnel, the objections, what is stuck, and whether all was captured."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from itertools import groupby
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import typer
@@ -11,12 +12,16 @@ from sqlalchemy import Connection, select
 from agent import reports
 from agent.answers import Verdicts
 from agent.cli.common import NO, ConfigPath, Json, complain, opened, safe_json, tell, tell_table
+from agent.cli.coverage import print_coverage, print_mine, print_stuck
 from agent.cli.objections import rep_name, show_objections
 from agent.config import Config
+from agent.coverage_report import coverage, mine, who
+from agent.flow import owners_of, utc_now
 from agent.model import History
 from agent.objection_report import objection_report
 from agent.store import answers, mirror
 from agent.store.tables import history
+from agent.stuck_report import stuck
 from agent.texts import say, word
 from agent.trust import TrustRow, trust
 
@@ -29,36 +34,98 @@ class Report(StrEnum):
     logged = "logged"
     skipped = "skipped"
     trust = "trust"
+    stuck = "stuck"
+    coverage = "coverage"
+    mine = "mine"
+
+
+class Asked(NamedTuple):
+    """What a report is computed from."""
+
+    tx: Connection
+    config: Config
+    book: reports.Book
+    days: int
+    owner: str
+
+
+Told = tuple[Any, Callable[[], None]]  # what --json prints, and how a person is told the same
 
 
 def report(
-    name: Annotated[Report, typer.Argument(help="Which report.")], as_json: Json = False, config: ConfigPath = None
+    name: Annotated[Report, typer.Argument(help="Which report.")],
+    owner: Annotated[str, typer.Argument(help="Of mine: the rep's name, address or id.")] = "",
+    days: Annotated[int, typer.Option(min=0, help="So many days without a letter of the client are stuck.")] = 14,
+    as_json: Json = False,
+    config: ConfigPath = None,
 ) -> None:
-    """The funnel per manager; objections per stage; what was logged where; what was left out; what people think."""
+    """The funnel per manager; objections; what is stuck, was logged, was left out; whether all was captured."""
     with opened(config) as (loaded, store), store.reading() as tx:
-        book = reports.load(tx)
-        if name is Report.logged:
-            rows: list[Any] = reports.logged(tx, book)
-        elif name is Report.skipped:
-            rows = reports.left_out(tx, [c.name for c in loaded.calendars])
-        elif name is Report.trust:
-            rows = _trust(tx, loaded)
-        else:
-            _needs_pipelines(loaded)
-            if name is Report.objections:
-                show_objections(objection_report(book, loaded.pipelines), book, as_json=as_json)
-                return
-            rows = reports.funnel(book, loaded.pipelines)
+        rows, show = TELLERS[name](Asked(tx, loaded, reports.load(tx), days, owner))
     if as_json:
         print(safe_json(msgspec.json.encode(rows).decode()))
-    elif name is Report.funnel:
-        _print_funnel(rows, book, loaded)
-    elif name is Report.trust:
-        _print_trust(rows)
-    elif name is Report.logged:
-        _print_logged(rows, book)
     else:
-        _print_left_out(rows)
+        show()
+
+
+def _funnel(asked: Asked) -> Told:
+    _needs_pipelines(asked.config)
+    silent = {row.deal_id for row in stuck(asked.book, asked.config.pipelines, asked.days, utc_now())}
+    rows = reports.funnel(asked.book, asked.config.pipelines, silent)
+    return rows, lambda: _print_funnel(rows, asked.book, asked.config, asked.days)
+
+
+def _objections(asked: Asked) -> Told:
+    _needs_pipelines(asked.config)
+    found = objection_report(asked.book, asked.config.pipelines)
+    return found, lambda: show_objections(found, asked.book)
+
+
+def _logged(asked: Asked) -> Told:
+    rows = reports.logged(asked.tx, asked.book)
+    return rows, lambda: _print_logged(rows, asked.book)
+
+
+def _skipped(asked: Asked) -> Told:
+    rows = reports.left_out(asked.tx, [c.name for c in asked.config.calendars])
+    return rows, lambda: _print_left_out(rows)
+
+
+def _trusted(asked: Asked) -> Told:
+    rows = _trust(asked.tx, asked.config)
+    return rows, lambda: _print_trust(rows)
+
+
+def _stuck(asked: Asked) -> Told:
+    rows = stuck(asked.book, asked.config.pipelines, asked.days, utc_now())
+    return rows, lambda: print_stuck(rows, asked.book, asked.days)
+
+
+def _coverage(asked: Asked) -> Told:
+    found = coverage(asked.tx, asked.book, owners_of(asked.config, asked.tx))
+    return found, lambda: print_coverage(found, asked.book)
+
+
+def _mine(asked: Asked) -> Told:
+    owners = owners_of(asked.config, asked.tx)
+    rep = who(asked.tx, asked.owner, owners)
+    if rep is None:
+        raise typer.BadParameter(say("report.whose", owners=", ".join(sorted(set(owners.values())))))
+    found = mine(asked.tx, rep, [source for source, of in owners.items() if of == rep])
+    clients = {c.id: c.name for c in mirror.companies(asked.tx)} | {c.id: c.name for c in mirror.contacts(asked.tx)}
+    return found, lambda: print_mine(found, asked.book, clients)
+
+
+TELLERS: dict[Report, Callable[[Asked], Told]] = {
+    Report.funnel: _funnel,
+    Report.objections: _objections,
+    Report.logged: _logged,
+    Report.skipped: _skipped,
+    Report.trust: _trusted,
+    Report.stuck: _stuck,
+    Report.coverage: _coverage,
+    Report.mine: _mine,
+}
 
 
 def _trust(tx: Connection, config: Config) -> list[TrustRow]:
@@ -91,19 +158,20 @@ def _needs_pipelines(config: Config) -> None:
         raise typer.Exit(NO)
 
 
-def _print_funnel(rows: list[reports.FunnelRow], book: reports.Book, config: Config) -> None:
-    heads = [say(f"report.{name}") for name in ("stage", "entered", "moved_on", "here", "days", "proposed")]
+def _print_funnel(rows: list[reports.FunnelRow], book: reports.Book, config: Config, days: int) -> None:
+    names = ("stage", "entered", "moved_on", "here", "stuck", "days", "waiting")
+    heads = [say(f"report.{name}") for name in names]
     for pipeline in config.pipelines:
         table = []
         for stage in pipeline.stages:
             for r in (r for r in rows if (r.pipeline, r.stage) == (pipeline.name, stage.name)):
                 result = f": {stage.result}" if stage.result else ""
                 who = f"  {rep_name(book, r.owner)}" if r.owner else f"{stage.name}{result}"
-                table.append((who, r.entered, _moved_on(r), r.here, _days(r), r.proposed or ""))
+                table.append((who, r.entered, _moved_on(r), r.here, r.stuck or "", _days(r), r.proposed or ""))
         tell(say("report.funnel", pipeline=pipeline.name))
         tell_table(heads, table)
         tell("")
-    tell(say("report.legend"))
+    tell(say("report.legend", days=days))
 
 
 def _moved_on(row: reports.FunnelRow) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from agent.model import Deal, Pipeline, StageMove
-from agent.reports import Book, Entered, FunnelRow, funnel
+from agent.reports import Book, Entered, FunnelRow, Work, funnel
+from agent.stuck_report import stuck
 from tests.core.builders import day, deal, pipeline
 
 
@@ -13,8 +14,9 @@ def book(
     *deals: Deal,
     entered: Sequence[tuple[str, str, str]] = (),
     proposed: Sequence[tuple[str, str]] = (),
+    wrote: Sequence[tuple[str, str, str]] = (),
 ) -> Book:
-    """`entered`: (day, deal, stage); `proposed`: (deal, stage)."""
+    """`entered`: (day, deal, stage); `proposed`: (deal, stage); `wrote`: (day, deal, rep, or "" for the client)."""
     moves = [
         StageMove(
             key=f"stage:{deal_id}:{stage}:1",
@@ -34,6 +36,10 @@ def book(
         entered=[Entered(deal_id, stage, day(on), "agent") for on, deal_id, stage in sorted(entered)],
         proposed=moves,
         objections=[],
+        work=[
+            Work(deal_id, "message", day(on), frozenset({rep} if rep else ()), from_client=not rep)
+            for on, deal_id, rep in wrote
+        ],
     )
 
 
@@ -124,3 +130,39 @@ def test_a_funnel_shows_only_its_own_deals() -> None:
 
 def test_without_deals_there_is_no_funnel() -> None:
     assert funnel(book(), [pipeline()]) == []
+
+
+HELPED = book(
+    KILN,
+    entered=[("02-01", "kiln", "contact"), ("02-05", "kiln", "proposal"), ("02-15", "kiln", "contract")],
+    wrote=[("02-03", "kiln", "boris"), ("02-05", "kiln", "boris"), ("02-10", "kiln", ""), ("02-15", "kiln", "carla")],
+)
+
+
+def test_a_deal_counts_for_whoever_wrote_while_it_stood_there_and_not_for_its_owner() -> None:
+    owners = {r.stage: r.owner for r in funnel(HELPED, [pipeline()]) if r.owner}
+    assert owners == {"contact": "boris", "proposal": "carla", "contract": "carla"}
+
+
+def test_where_nobody_has_written_yet_the_deal_is_in_the_hands_that_had_it_before() -> None:
+    assert (row("contract", "carla", HELPED).here, row("contact", None, HELPED).entered) == (1, 1)
+
+
+def test_a_deal_that_two_have_in_hand_counts_for_both_and_once_for_all() -> None:
+    both = book(
+        KILN, entered=[("02-01", "kiln", "contact")], wrote=[("02-03", "kiln", "anna"), ("02-04", "kiln", "boris")]
+    )
+    assert [(r.owner, r.entered) for r in funnel(both, [pipeline()])] == [(None, 1), ("anna", 1), ("boris", 1)]
+
+
+def test_a_deal_is_stuck_when_the_client_is_silent_however_much_we_write() -> None:
+    told = book(
+        KILN,
+        SILO,
+        entered=[("02-01", "kiln", "proposal"), ("02-01", "silo", "proposal")],
+        wrote=[("02-03", "kiln", ""), ("02-20", "kiln", "anna"), ("02-19", "silo", "")],
+    )
+    rows = stuck(told, [pipeline()], 14, day("02-21"))
+    assert [(r.deal_id, r.days, r.last_ours) for r in rows] == [("kiln", 18, day("02-20"))]
+    (all_together,) = [r for r in funnel(told, [pipeline()], {r.deal_id for r in rows}) if r.owner is None]
+    assert (all_together.here, all_together.stuck) == (2, 1)

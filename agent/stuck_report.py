@@ -1,0 +1,55 @@
+"""The report on what is stuck: open deals without a letter from the client for so many days, and what holds them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from agent.model import ObjectionLife, Pipeline
+from agent.reports import Book
+
+
+class StuckRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One deal that does not go on."""
+
+    pipeline: str
+    stage: str
+    deal_id: str
+    deal: str
+    owner: str
+    days: int  # since the client's last letter; without one, since the deal was opened
+    last_letter: datetime | None  # of the client
+    last_ours: datetime | None
+    last_meeting: datetime | None
+    objections: tuple[ObjectionLife, ...]  # that are not closed
+
+
+def stuck(book: Book, pipelines: Iterable[Pipeline], days: int, now: datetime) -> list[StuckRow]:
+    """In the funnel's order; of one stage, the longest silent first."""
+    ranks = {(p.name, s.name): (n, place) for n, p in enumerate(pipelines) for place, s in enumerate(p.stages)}
+    rows = [row for row in _open_deals(book, now) if row.days >= days]
+    unranked = (len(ranks), 0)
+    return sorted(rows, key=lambda r: (ranks.get((r.pipeline, r.stage), unranked), r.stage, -r.days, r.deal_id))
+
+
+def _open_deals(book: Book, now: datetime) -> Iterable[StuckRow]:
+    for deal in book.deals.values():
+        if deal.status != "open":
+            continue
+        work = [w for w in book.work if w.deal_id == deal.id and w.at <= now]
+        theirs = max((w.at for w in work if w.from_client), default=None)
+        since = theirs or deal.created_at
+        if since is None:  # nothing is known of it but that it exists
+            continue
+        yield StuckRow(
+            pipeline=deal.pipeline,
+            stage=deal.stage,
+            deal_id=deal.id,
+            deal=deal.name,
+            owner=deal.owner,
+            days=(now - since).days,
+            last_letter=theirs,
+            last_ours=max((w.at for w in work if w.kind == "message" and not w.from_client), default=None),
+            last_meeting=max((w.at for w in work if w.kind == "meeting"), default=None),
+            objections=tuple(o for o in book.objections if o.deal_id == deal.id and o.state != "closed" and not o.why),
+        )
