@@ -112,7 +112,7 @@ def test_a_new_reader_reads_no_letter_whose_words_are_gone(
 ) -> None:
     years_later(company)
     before = gist(company)
-    monkeypatch.setattr("agent.replay.version", lambda: "another")
+    monkeypatch.setattr("agent.replay.version", lambda _: "another")
     assert replay(company.flow()) == []
     assert gist(company) == before
 
