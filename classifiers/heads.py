@@ -5,7 +5,7 @@ Arithmetic in NumPy, no pickle. The network itself is in `net`.
 
 import hashlib
 import logging
-import shutil
+import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources.abc import Traversable
@@ -148,14 +148,14 @@ def save(folder: Path, model: Model) -> Manifest:
 
 def replace(folder: Path, model: Model) -> Manifest:
     """Saves a model in the place of another one, so that who reads meanwhile never finds half of each."""
-    fresh, old = (folder.with_name(f"{folder.name}.{part}") for part in ("new", "old"))
-    for left in (fresh, old):
-        shutil.rmtree(left, ignore_errors=True)
-    named = save(fresh, model)
-    if folder.exists():
-        folder.rename(old)
-    fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
+        fresh = Path(beside) / "new"
+        named = save(fresh, model)
+        fresh.chmod(0o700)
+        if folder.exists():
+            folder.rename(Path(beside) / "old")
+        fresh.rename(folder)
     return named
 
 

@@ -79,6 +79,11 @@ def chosen(house: str = "") -> Chosen | None:
     return own or _shipped()
 
 
+def is_idle(house: str) -> bool:
+    """Whether a house has a model that cannot read here: made for another encoder or by another version of ours."""
+    return (Path(house) / "manifest.json").is_file() and _in_house(Path(house)) is None
+
+
 def reads_here(manifest: Manifest) -> bool:
     return manifest.reads and manifest.format == FORMAT and manifest.encoder_sha256 == installed()
 

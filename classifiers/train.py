@@ -2,10 +2,13 @@
 
 letters -> rules and encoder -> examples -> network (some rounds of small steps, Adam) -> calibration and limits on tune
         -> figures -> promoted or not
+
+A house's people may add lessons: of such a letter a label or two are known, and the others say nothing to the loss.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +18,20 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix, hstack
 from threadpoolctl import threadpool_limits
 
-from agent.model import MILESTONES, Reading
+from agent.model import MILESTONES, OBJECTION_TYPES, Letter, Reading
 from classifiers import net
 from classifiers.corpus import Row, load, raw
 from classifiers.encoder import Encoder, Numbers, encode_once
 from classifiers.evaluate import Report, evaluation
 from classifiers.features import Example, Vocabulary, dense, sparse, vocabulary
-from classifiers.heads import ANY, LABELS, SPANS, STALLING, Model, Scores, bagged, save, sigmoid
+from classifiers.heads import ANY, LABELS, SPANS, STALLING, Model, Scores, bagged, replace, save, sigmoid
 from classifiers.heads import load as load_model
-from classifiers.manifest import FORMAT, Limits, Manifest
+from classifiers.house import ReaderOptions
+from classifiers.lessons import Lesson, fingerprint
+from classifiers.manifest import FORMAT, Limits, Manifest, chosen
 from classifiers.reader import Ruled, by_rules, examples, ruled_all, weighed, with_model
-from classifiers.rules import VERSION
+from classifiers.rules import HousePhrases
+from classifiers.rules import version as rules_version
 
 SEED = 20
 NETWORKS = 3  # that learn the same from different beginnings; what one of them made up, the others outvote
@@ -72,6 +78,14 @@ class Outcome(msgspec.Struct, frozen=True):
     before: dict[str, float]  # the same figures of what read until now
 
 
+class Labelled(msgspec.Struct, frozen=True):
+    """A letter and what is known of it."""
+
+    letter: Letter
+    labels: dict[str, bool]  # of LABELS those that are known
+    quotes: tuple[tuple[str, ...], ...] | None  # per SPANS; None when they are not known
+
+
 class Letters(msgspec.Struct, frozen=True):
     """Letters that the heads can see, and what they should say of them."""
 
@@ -79,25 +93,68 @@ class Letters(msgspec.Struct, frozen=True):
     rows: Any  # sentences x features, sparse
     first: tuple[int, ...]  # per letter, the first of its rows
     truth: Numbers  # letters x LABELS
+    known: Numbers  # the same: 1 where it is known whether the label holds, else 0
     spans: tuple[Numbers, ...]  # per letter: pieces x SPANS
+    spans_known: tuple[Numbers, ...]  # per letter: pieces x 1
 
 
 def train(
     encoder: Encoder, folder: Path, corpus: Path | None = None, report: Say = lambda text: None, promote: bool = True
 ) -> Outcome:
     """Fits and measures; the model goes into `folder` if it reads the tune part no worse than what reads now."""
+
+    def old(tune: Sequence[Row], ruled: Sequence[Ruled]) -> dict[str, float]:
+        return _figures_of(folder, tune, ruled, encoder)
+
+    outcome, model = _trained(encoder, corpus, report, (), (), old)
+    if promote and outcome.promoted:
+        return msgspec.structs.replace(outcome, manifest=save(folder, model))
+    return msgspec.structs.replace(outcome, promoted=False)
+
+
+def train_for_house(
+    encoder: Encoder,
+    house: ReaderOptions,
+    lessons: Sequence[Lesson],
+    corpus: Path | None = None,
+    report: Say = lambda text: None,
+    promote: bool = True,
+) -> Outcome:
+    """The same with the lessons of its people; into its own folder, if it reads no worse than what reads there now."""
+
+    def old(tune: Sequence[Row], ruled: Sequence[Ruled]) -> dict[str, float]:
+        reads = chosen(house.model)
+        return _figures_of(reads.folder, tune, ruled, encoder) if reads else {}
+
+    outcome, model = _trained(encoder, corpus, report, lessons, house.phrases, old)
+    if promote and outcome.promoted:
+        return msgspec.structs.replace(outcome, manifest=replace(Path(house.model), model))
+    return msgspec.structs.replace(outcome, promoted=False)
+
+
+def _trained(
+    encoder: Encoder,
+    corpus: Path | None,
+    report: Say,
+    lessons: Sequence[Lesson],
+    phrases: tuple[HousePhrases, ...],
+    old: Callable[[Sequence[Row], Sequence[Ruled]], dict[str, float]],
+) -> tuple[Outcome, Model]:
+    """The model, and whether it is to be taken up; `old` gives the figures of what reads now."""
     with threadpool_limits(limits=1):  # sums in another order are other bytes
         tune = load("tune", folder=corpus)
-        ruled = ruled_all([row.letter() for row in tune])
+        ruled = ruled_all([row.letter() for row in tune], phrases)
         rules_alone = figures(tune, [by_rules(one) for one in ruled])
-        model = _limited(fit(load("train", folder=corpus), encoder, report), tune, ruled, encoder, corpus)
+        fitted = fit(load("train", folder=corpus), encoder, report, lessons, phrases)
+        model = _limited(fitted, tune, ruled, encoder, corpus)
         metrics = figures(tune, with_model(ruled, model, encoder))
-        before = _before(folder, tune, ruled, encoder) or rules_alone
-        manifest = msgspec.structs.replace(model.manifest, metrics=metrics, baseline=rules_alone)
-        wanted = promote and better(metrics, before)
-        if wanted:
-            manifest = save(folder, Model(manifest, model.weights, model.known, model.scale, model.shift))
-        return Outcome(manifest=manifest, promoted=wanted, before=before)
+        before = old(tune, ruled) or rules_alone
+        learned = {"house": fingerprint(lessons)} if lessons else {}
+        manifest = msgspec.structs.replace(
+            model.manifest, metrics=metrics, baseline=rules_alone, data_sha256=model.manifest.data_sha256 | learned
+        )
+        outcome = Outcome(manifest=manifest, promoted=better(metrics, before), before=before)
+        return outcome, Model(manifest, model.weights, model.known, model.scale, model.shift)
 
 
 def better(new: dict[str, float], old: dict[str, float]) -> bool:
@@ -115,7 +172,8 @@ def figures(rows: Sequence[Row], readings: Sequence[Reading]) -> dict[str, float
     }
 
 
-def _before(folder: Path, tune: Sequence[Row], ruled: Sequence[Ruled], encoder: Encoder) -> dict[str, float]:
+def _figures_of(folder: Traversable, tune: Sequence[Row], ruled: Sequence[Ruled], encoder: Encoder) -> dict[str, float]:
+    """What the model in a folder reads of the tune part; nothing where it cannot read."""
     if not (folder / "manifest.json").is_file():
         return {}
     old = load_model(folder)
@@ -146,26 +204,52 @@ def curve(
 # -- gather -----------------------------------------------------------------------------------------------------------
 
 
-def gather(rows: Sequence[Row], encoder: Encoder) -> tuple[Letters, Vocabulary, Numbers]:
-    """Letters, the words that count, and the narrowing of pieces."""
+def gather(
+    rows: Sequence[Row], encoder: Encoder, lessons: Sequence[Lesson] = (), phrases: tuple[HousePhrases, ...] = ()
+) -> tuple[Letters, Vocabulary, Numbers]:
+    """Letters, the words that count, and the narrowing of pieces.
+
+    The words are those of the corpus alone: a model keeps no word of a house's letters, so that these can be forgotten.
+    """
     narrowing = _narrowing(rows, encoder)
-    some: list[tuple[Row, Ruled, Example]] = []
-    for at in range(0, len(rows), AT_ONCE):  # what the encoder says of all letters would fill the memory
-        chunk = rows[at : at + AT_ONCE]
-        ruled = ruled_all([row.letter() for row in chunk])
-        for row, one, seen in zip(chunk, ruled, examples(ruled, encoder), strict=True):
-            if seen is not None:
-                some.append((row, one, _narrowed(seen, narrowing)))
+    of_corpus = list(_visible([_of_row(row) for row in rows], encoder, narrowing, phrases))
+    known = vocabulary([seen for _, _, seen in of_corpus])
+    some = [*of_corpus, *_visible([_of_lesson(one) for one in lessons], encoder, narrowing, phrases)]
     shown = tuple(seen for _, _, seen in some)
-    known = vocabulary(shown)
     letters = Letters(
         seen=shown,
         rows=_sparse_rows(shown, known),
         first=tuple(np.cumsum([0, *(len(one.encoded) for one in shown)]).tolist()),
-        truth=np.array([[_bears(row, name) for name in LABELS] for row, _, _ in some], np.float32),
+        truth=np.array([[one.labels.get(name, False) for name in LABELS] for one, _, _ in some], np.float32),
+        known=np.array([[name in one.labels for name in LABELS] for one, _, _ in some], np.float32),
         spans=tuple(_span_truth(*each) for each in some),
+        spans_known=tuple(_spans_known(one, seen) for one, _, seen in some),
     )
     return letters, known, narrowing
+
+
+def _visible(
+    labelled: Sequence[Labelled], encoder: Encoder, narrowing: Numbers, phrases: tuple[HousePhrases, ...]
+) -> Iterator[tuple[Labelled, Ruled, Example]]:
+    """Those in which the heads have something to see."""
+    for at in range(0, len(labelled), AT_ONCE):  # what the encoder says of all letters would fill the memory
+        chunk = labelled[at : at + AT_ONCE]
+        ruled = ruled_all([one.letter for one in chunk], phrases)
+        for one, by_rule, seen in zip(chunk, ruled, examples(ruled, encoder), strict=True):
+            if seen is not None:
+                yield one, by_rule, _narrowed(seen, narrowing)
+
+
+def _of_row(row: Row) -> Labelled:
+    held = row.labels.objections
+    quotes = tuple(tuple(getattr(one, name) for one in held if getattr(one, name)) for name in SPANS)
+    return Labelled(row.letter(), {name: _bears(row, name) for name in LABELS}, quotes)
+
+
+def _of_lesson(lesson: Lesson) -> Labelled:
+    """A type that holds makes the letter one with an objection; one that does not may leave another."""
+    objects = any(holds and name in OBJECTION_TYPES for name, holds in lesson.labels)
+    return Labelled(lesson.letter, dict(lesson.labels) | ({ANY: True} if objects else {}), None)
 
 
 def _narrowing(rows: Sequence[Row], encoder: Encoder) -> Numbers:
@@ -200,11 +284,9 @@ def _bears(row: Row, name: str) -> bool:
     return name in row.labels.milestones or any(one.type == name for one in held)
 
 
-def _span_truth(row: Row, ruled: Ruled, seen: Example) -> Numbers:
+def _span_truth(one: Labelled, ruled: Ruled, seen: Example) -> Numbers:
     """Which pieces of a letter belong to a reason, which to a condition."""
-    quoted = [
-        [_found(row.body, getattr(one, name)) for one in row.labels.objections if getattr(one, name)] for name in SPANS
-    ]
+    quoted = [[_found(one.letter.body, quote) for quote in quotes] for quotes in one.quotes or [()] * len(SPANS)]
     found = [
         [
             [
@@ -218,6 +300,11 @@ def _span_truth(row: Row, ruled: Ruled, seen: Example) -> Numbers:
     return np.array([piece for sentence in found for piece in sentence], np.float32)
 
 
+def _spans_known(one: Labelled, seen: Example) -> Numbers:
+    pieces = sum(len(each.tokens) for each in seen.encoded)
+    return np.full((pieces, 1), one.quotes is not None, np.float32)
+
+
 def _found(body: str, quote: str) -> tuple[int, int]:
     begin = body.find(quote)
     return (begin, begin + len(quote)) if begin >= 0 else (0, 0)
@@ -226,12 +313,18 @@ def _found(body: str, quote: str) -> tuple[int, int]:
 # -- fit --------------------------------------------------------------------------------------------------------------
 
 
-def fit(rows: Sequence[Row], encoder: Encoder, report: Say = lambda text: None) -> Model:
+def fit(
+    rows: Sequence[Row],
+    encoder: Encoder,
+    report: Say = lambda text: None,
+    lessons: Sequence[Lesson] = (),
+    phrases: tuple[HousePhrases, ...] = (),
+) -> Model:
     """The heads, not yet calibrated; their limits are still to be chosen."""
-    letters, known, narrowing = gather(rows, encoder)
+    letters, known, narrowing = gather(rows, encoder, lessons, phrases)
     report(f"{len(letters.seen)} letters with {letters.rows.shape[0]} sentences and {len(known.terms)} words")
     weights = tuple(_network(letters, narrowing, SEED + number, report) for number in range(NETWORKS))
-    return Model(_draft(encoder), weights, known, 1.0, np.zeros(len(LABELS), np.float32))
+    return Model(_draft(encoder, rules_version(phrases)), weights, known, 1.0, np.zeros(len(LABELS), np.float32))
 
 
 def _network(letters: Letters, narrowing: Numbers, seed: int, report: Say) -> net.Weights:
@@ -266,10 +359,11 @@ def _slope(weights: net.Weights, letters: Letters, some: Sequence[int], drop: ne
     lines = [line for at in some for line in range(letters.first[at], letters.first[at + 1])]
     bag = bagged(seen, letters.rows[lines])
     said = net.forward(weights, bag, drop)
-    truth, spans = letters.truth[some], np.concatenate([letters.spans[at] for at in some])
-    off: Numbers = (sigmoid(said.letters) - truth) / np.float32(len(seen))
-    strayed: Numbers = (sigmoid(said.spans) - spans) * np.float32(SPANS_COUNT / len(spans))
-    cost = float((np.logaddexp(0, said.letters) - truth * said.letters).sum() / len(seen))
+    truth, known = letters.truth[some], letters.known[some]
+    spans, spans_known = (np.concatenate([of[at] for at in some]) for of in (letters.spans, letters.spans_known))
+    off: Numbers = known * (sigmoid(said.letters) - truth) / np.float32(len(seen))
+    strayed: Numbers = spans_known * (sigmoid(said.spans) - spans) * np.float32(SPANS_COUNT / len(spans))
+    cost = float((known * (np.logaddexp(0, said.letters) - truth * said.letters)).sum() / len(seen))
     return net.backward(weights, bag, said, off, strayed), cost
 
 
@@ -305,7 +399,7 @@ class Adam:
         return stepped
 
 
-def _draft(encoder: Encoder) -> Manifest:
+def _draft(encoder: Encoder, rules: str) -> Manifest:
     undecided = Limits(propose=0.5, write=NEVER)
     return Manifest(
         format=FORMAT,
@@ -313,7 +407,7 @@ def _draft(encoder: Encoder) -> Manifest:
         encoder=encoder.name,
         encoder_sha256=encoder.fingerprint(),
         data_sha256={},
-        rules=VERSION,
+        rules=rules,
         milestones=undecided,
         objections=undecided,
         spans=(0.0, 0.0),

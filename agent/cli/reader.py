@@ -3,13 +3,21 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from agent.cli.common import NO, Json, complain
+from agent.cli.common import NO, ConfigPath, Json, complain, opened, tell
+from agent.errors import Rejected
+from agent.lessons import schooling
+from agent.texts import say
+from classifiers import ReaderOptions
 from classifiers.classify import classify_lines
+from classifiers.lessons import Lesson
+
+if TYPE_CHECKING:
+    from classifiers.train import Outcome
 
 NEAR_ALLOWED = 0.01  # share of a part's letters that may share a run of words with another part
 
@@ -85,6 +93,10 @@ def train(
     corpus: Annotated[Path | None, typer.Option(help="A folder with train/ and tune/; else the product's own.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Fit and measure; change nothing.")] = False,
     curve: Annotated[bool, typer.Option("--curve", help="With how many letters it learns how much, instead.")] = False,
+    with_corrections: Annotated[
+        bool, typer.Option("--with-corrections", help="Learn from people's answers too, into a model of your own.")
+    ] = False,
+    config: ConfigPath = None,
 ) -> None:
     """Fit the heads on labelled letters; they are taken up if they read no worse than what reads now."""
     from classifiers import encoder, manifest
@@ -101,7 +113,32 @@ def train(
     if curve:
         train.curve(packaged, corpus, print)
         return
-    outcome = train.train(packaged, output or Path(str(manifest.room())), corpus, print, promote=not dry_run)
+    if with_corrections:
+        house, lessons = _lessons(config, output)
+        outcome = train.train_for_house(packaged, house, lessons, corpus, print, promote=not dry_run)
+    else:
+        outcome = train.train(packaged, output or Path(str(manifest.room())), corpus, print, promote=not dry_run)
+    _tell_outcome(outcome, dry_run)
+    if outcome.promoted and with_corrections:
+        tell(say("train.replay"))
+
+
+def _lessons(config: Path | None, output: Path | None) -> tuple[ReaderOptions, tuple[Lesson, ...]]:
+    """What the people of the configured house teach, and where its model lies. Rejected when it cannot be."""
+    with opened(config) as (loaded, store), store.reading() as tx:
+        school = schooling(tx)
+    house = msgspec.structs.replace(loaded.reader, model=str(output or loaded.reader.model))
+    told = {"verdicts": school.verdicts, "wordless": school.wordless, "unread": school.unread}
+    tell(say("train.lessons", letters=len(school.lessons), **told))
+    if not school.lessons:
+        raise Rejected(say("train.nothing"))
+    folder = Path(house.model)
+    if folder.exists() and not (folder / "manifest.json").is_file():
+        raise Rejected(say("train.other", folder=folder))
+    return house, school.lessons
+
+
+def _tell_outcome(outcome: "Outcome", dry_run: bool) -> None:
     print(f"{'on the part tune':28}{'rules alone':>12}{'before':>10}{'now':>10}")
     for name, value in outcome.manifest.metrics.items():
         print(f"{name:28}{outcome.manifest.baseline[name]:>12.3f}{outcome.before[name]:>10.3f}{value:>10.3f}")

@@ -19,6 +19,7 @@ from agent.exporting import export as export_rows
 from agent.flow import house_of, open_crm, open_source, utc_now
 from agent.store import Store, histories, mirror
 from agent.texts import say
+from classifiers import manifest
 from connectors.base import Finding, Source
 from connectors.mail.authentication import parse_authentication_results
 from connectors.mail.mime import parse
@@ -37,6 +38,8 @@ def check(config: ConfigPath = None) -> None:
     with opened(config) as (loaded, store):
         for warning in loaded.warnings:
             tell(say("check.note", text=warning))
+        if manifest.is_idle(loaded.reader.model):
+            tell(say("check.note", text=say("check.idle_model", folder=loaded.reader.model)))
         failed = _check_crm(loaded, store)
         for source in loaded.sources:
             tell(say(f"check.{source.what}", name=source.name, kind=source.kind))

@@ -77,7 +77,7 @@ class Correction(NamedTuple):
 
     activity: str  # key
     said: str  # "deal:" and ids, "stage:" and its name, "objection:" and its type, or "record"
-    decided: str  # "deal:" and ids, or accepted, declined, undone, overruled
+    decided: str  # "deal:" and ids, or accepted, declined, undone, restored, overruled
     deal_id: str  # of a stage or an objection, else ""
     milestone: str  # of a stage: what we had read, else ""
 
@@ -88,12 +88,12 @@ def corrections(tx: Connection) -> Iterator[Correction]:
         one = given.answer
         if one.kind == "linked":
             yield Correction(one.subject, _deals(given.said), _deals(one.deal_ids), "", "")
-        elif one.stage and one.kind != "restored":
+        elif one.stage:
             yield Correction(one.evidence, f"stage:{one.stage}", one.kind, one.deal_ids[0], one.milestone)
         elif one.evidence and not one.subject.startswith("objection:"):
             if one.kind != "restored":
                 yield Correction(one.evidence, "record", one.kind, "", "")
-        elif one.kind in ("undone", "declined", "accepted") and one.evidence:
+        elif one.kind in ("undone", "declined", "accepted", "restored") and one.evidence:
             yield Correction(one.evidence, f"objection:{one.subject.rpartition(':')[2]}", one.kind, one.deal_ids[0], "")
         elif one.kind == "undone":
             yield Correction(one.subject, _deals(given.said), _deals(()), "", "")

@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from agent.store import Store, sources
+from agent.store.tables import reading
+from classifiers import heads
+from classifiers.manifest import read_manifest
+from tests.classifiers.test_heads import untrained
+from tests.classifiers.test_train import few_letters
 from tests.cli.conftest import COMPANY, ask, dealscribe
 
 CALL = "m:b415404d6b93bac36d80f1df08e4775df77359c4"  # fits two deals of Larkmoor Hotels
@@ -228,3 +234,40 @@ def test_report_trust_counts_what_people_made_of_our_moves(answering: Path) -> N
     assert (won["accepted"], won["declined"], won["waiting"]) == (0, 1, 0)
     assert sum(r["undone"] for r in rows) == 1
     assert re.search(r"payment -> won +1 +0%", ask(answering, "report", "trust").out)
+
+
+# -- train --with-corrections ----------------------------------------------------------------------------------------
+
+
+def test_the_reader_learns_from_an_accepted_and_a_declined_move(answering: Path, tmp_path: Path) -> None:
+    nothing = ask(answering, "train", "--with-corrections")
+    assert (nothing.code, nothing.err.startswith("There is nothing to learn yet")) == (1, True)
+    moves = [c for c in cases(answering) if c["key"].startswith("stage:") and c["key"] != PAID]
+    for key, said in ((PAID, "accept"), (moves[0]["key"], "decline")):
+        assert ask(answering, "review", "--answer", f"{key}={said}").code == 0
+    few = few_letters(tmp_path / "few")
+    worse = ask(answering, "train", "--with-corrections", "--corpus", few)
+    assert "People have spoken on 2 readings; letters to learn from: 2" in worse.out
+    assert worse.code == 1, "so few letters read worse than the product's own model"
+    own = answering / "reader-model"
+    assert not own.exists()
+    before = heads.replace(own, untrained(-9.0)).version
+    better = ask(answering, "train", "--with-corrections", "--corpus", few)
+    assert better.code == 0, better.err
+    known = read_manifest(own)
+    assert known is not None
+    assert f"taken up: {known.version}" in better.out
+    assert known.version != before
+    assert ask(answering, "replay", "--dry-run").code == 0
+    assert ask(answering, "replay").code == 0
+    with Store(f"sqlite:///{answering / 'nordvale.db'}").reading() as tx:
+        assert any(version.endswith(f"+{known.version}") for version in tx.scalars(select(reading.c.version)))
+
+
+def test_a_folder_that_holds_something_else_is_not_replaced_by_a_model(answering: Path) -> None:
+    assert ask(answering, "review", "--answer", f"{PAID}=accept").code == 0
+    (answering / "reader-model").mkdir()
+    (answering / "reader-model" / "notes.txt").write_text("mine")
+    ran = ask(answering, "train", "--with-corrections")
+    assert (ran.code, "holds something else" in ran.err) == (1, True)
+    assert (answering / "reader-model" / "notes.txt").read_text() == "mine"

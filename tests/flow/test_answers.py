@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from agent.errors import Rejected
+from agent.lessons import schooling
 from agent.replay import Difference, replay
 from agent.review import Case, give, keep, open_cases
 from agent.store import answers
+from agent.store.retention import let_go_before
 from agent.store.tables import outbox, reading
 from agent.sync import settle
 from agent.undo import undo
@@ -419,6 +421,26 @@ def test_a_sender_whom_a_person_knows_is_taken_in_and_what_he_says_is_asked_abou
     world.sync()
     assert (world.message("forged")["outcome"], world.message("forged")["deal_ids"]) == ("logged", ["freezer"])
     assert (world.stages(), [c.proposal for c in cases(world)]) == ([], ["payment"])
+
+
+# -- what the reader may learn ------------------------------------------------------------------------------------
+
+
+def test_accepted_and_undone_moves_teach_the_reader_until_retention_has_taken_their_words(world: CompanyWorld) -> None:
+    sale(proposing(world))
+    says(world, move(world, "proposal")["key"], "accept")
+    says(world, move(world, "contract")["key"], "decline")
+    with world.store.reading() as tx:
+        school = schooling(tx)
+    assert sorted(lesson.labels for lesson in school.lessons) == [
+        (("contract_sent", False),),
+        (("proposal_sent", True),),
+    ]
+    assert {lesson.letter.direction for lesson in school.lessons} == {"outbound"}
+    with world.store.transaction() as tx:
+        assert let_go_before(tx, world.clock(), world.clock()) > 0
+        school = schooling(tx)
+    assert (school.lessons, school.verdicts, school.wordless) == ((), 2, 2)
 
 
 # -- replay --------------------------------------------------------------------------------------------------------
