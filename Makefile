@@ -49,8 +49,8 @@ bench: $(VENV)/.dev $(VENV)/.bench ## how fast, and in how much memory
 	$(BIN)/python -m bench $(ARGS)
 
 lock: $(VENV)/.uv ## the lists in requirements/ anew; UPGRADE=--upgrade takes newer versions
-	$(COMPILE) pyproject.toml --group build -o requirements/run.txt
-	$(COMPILE) pyproject.toml --group build --group dev -c requirements/run.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra encoder --group build -o requirements/run.txt
+	$(COMPILE) pyproject.toml --extra encoder --group build --group dev -c requirements/run.txt -o requirements/dev.txt
 	$(COMPILE) --group fuzz -o requirements/fuzz.txt
 	$(COMPILE) --group bench -o requirements/bench.txt
 	echo uv | $(COMPILE) - -o requirements/uv.txt

@@ -7,6 +7,8 @@ from agent.clients import STRANGER
 from agent.known import Client, Seen
 from agent.model import Meeting
 
+GUESSED = "machine"  # by its words alone: too little to keep a letter out of a client's history
+
 Verdict = tuple[Literal["logged", "skipped", "waiting"], str]
 
 
@@ -16,7 +18,7 @@ def business(client: Client, seen: Seen, now: datetime) -> Verdict:
         return _meeting_business(client, seen, seen.record, now)
     if seen.verified == "failed" and seen.claims_client:
         return "skipped", "spoof"
-    if seen.reading.automated:
+    if seen.reading.automated not in ("", GUESSED):
         return "skipped", seen.reading.automated
     if seen.reading.matter == "private" and seen.contact_ids:
         return "skipped", "private_with_client_contact"

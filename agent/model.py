@@ -203,7 +203,7 @@ class Reading(Record, frozen=True, kw_only=True, omit_defaults=True):
     milestones: tuple[MilestoneRead, ...] = ()
     objections: tuple[ObjectionRead, ...] = ()
     settling: tuple[SettlingRead, ...] = ()
-    automated: Literal["", "auto_reply", "bounce", "calendar_notification", "newsletter", "notice"] = ""
+    automated: Literal["", "auto_reply", "bounce", "calendar_notification", "newsletter", "notice", "machine"] = ""
     business: bool = True
     matter: NotBusiness = ""  # why it is not a client's business, when the text shows it
 

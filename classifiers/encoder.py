@@ -5,8 +5,9 @@ The encoder is an extra: without it the rules read alone. Nothing is downloaded,
 
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 import numpy as np
@@ -156,6 +157,13 @@ def _even(rows: Numbers, scale: Numbers, shift: Numbers, least: float) -> Number
     centred = rows - rows.mean(1, keepdims=True)
     scaled: Numbers = centred / np.sqrt((centred * centred).mean(1, keepdims=True) + least) * scale + shift
     return scaled
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Within it arithmetic keeps to one core: matrices this small only wait for each other on several."""
+    from threadpoolctl import threadpool_limits  # comes with the extra
+
+    return cast("AbstractContextManager[object]", threadpool_limits(limits=1))
 
 
 @cache

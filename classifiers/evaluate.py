@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 from agent.model import MILESTONES, OBJECTION_TYPES, Letter, ObjectionRead, Reading
 from classifiers import PROPOSE, WRITE
 from classifiers.corpus import Objection, Row
+from classifiers.encoder import Encoder
+from classifiers.heads import ANY as OBJECTION
+from classifiers.heads import LABELS as LETTER_LABELS
+from classifiers.heads import MACHINE, STALLING, Model
 from classifiers.phrases import words
+from classifiers.reader import examples, ruled_all
 
 DRAWS = 500  # of the bootstrap
 SEED = 7
@@ -282,6 +287,41 @@ def evaluation(rows: Sequence[Row], readings: Sequence[Reading]) -> dict[str, Re
         language: [one for one in verdicts if one.row.lang == language] for language in ("en", "ru")
     }
     return {name: report(some) for name, some in groups.items() if some}
+
+
+# -- probabilities ----------------------------------------------------------------------------------------------------
+
+
+def bears(row: Row, label: str) -> bool:
+    """Whether a letter bears one of the heads' labels."""
+    held = row.labels.objections
+    if label == OBJECTION:
+        return bool(held)
+    if label == STALLING:
+        return any(not one.genuine for one in held)
+    if label == MACHINE:
+        return row.labels.automated
+    return label in row.labels.milestones or any(one.type == label for one in held)
+
+
+def probabilities(rows: Sequence[Row], model: Model, encoder: Encoder) -> list[tuple[float, bool]]:
+    """What the heads say of every label of every letter that they can see, and whether it is so."""
+    seen = examples(ruled_all([row.letter() for row in rows]), encoder)
+    shown = [(row, one) for row, one in zip(rows, seen, strict=True) if one is not None]
+    scores = model.scores([one for _, one in shown])
+    return [
+        (one.labels[name].probability, bears(row, name))
+        for (row, _), one in zip(shown, scores, strict=True)
+        for name in LETTER_LABELS
+    ]
+
+
+def calibration_error(said: Sequence[tuple[float, bool]], bins: int = 10) -> float:
+    """How far probabilities lie from shares: the mean gap over bins of equal width (ECE, Guo et al. 2017)."""
+    gaps = np.zeros(bins)
+    for probability, right in said:
+        gaps[min(int(probability * bins), bins - 1)] += probability - right
+    return round(float(np.abs(gaps).sum()) / max(1, len(said)), 4)
 
 
 # -- print ------------------------------------------------------------------------------------------------------------

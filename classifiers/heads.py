@@ -21,8 +21,8 @@ from classifiers.encoder import Encoder, Numbers, packaged
 from classifiers.features import Example, Vocabulary, dense, sparse
 from classifiers.manifest import FORMAT, Manifest, chosen, installed, read_manifest, room
 
-ANY, STALLING = "objection", "stalling"
-LABELS = (*MILESTONES, ANY, *OBJECTION_TYPES, STALLING)
+ANY, STALLING, MACHINE = "objection", "stalling", "machine"  # the last: no person wrote it
+LABELS = (*MILESTONES, ANY, *OBJECTION_TYPES, STALLING, MACHINE)
 SPANS = ("reason", "condition")
 
 log = logging.getLogger(__name__)
@@ -51,10 +51,10 @@ class Model:
     """Heads, ready to be asked."""
 
     def __init__(
-        self, manifest: Manifest, weights: tuple[net.Weights, ...], known: Vocabulary, scale: float, shift: Numbers
+        self, manifest: Manifest, weights: net.Weights, known: Vocabulary, scale: float, shift: Numbers
     ) -> None:
         self.manifest = manifest
-        self.weights = weights  # of several networks, whose answers are averaged
+        self.weights = weights
         self.known = known
         self.scale = scale  # calibration: probability = sigmoid(scale * value + shift of its label)
         self.shift = shift
@@ -65,21 +65,18 @@ class Model:
         if not some:
             return []
         bag = bagged(some, _rows(some, self._places, self.known.weights))
-        answers = [net.forward(one, bag) for one in self.weights]
-        letters, sentences, spans = (
-            np.mean([getattr(one, name) for one in answers], axis=0) for name in ("letters", "sentences", "spans")
-        )
-        probable = sigmoid(self.scale * letters + self.shift)
+        said = net.forward(self.weights, bag)
+        probable = sigmoid(self.scale * said.letters + self.shift)
         found: list[Scores] = []
         for number, one in enumerate(some):
             first = int(bag.first_sentence[number])
-            best = sentences[first : first + len(one.encoded)].argmax(0)
+            best = said.sentences[first : first + len(one.encoded)].argmax(0)
             starts = bag.first_piece[first : first + len(one.encoded)]
             found.append(
                 Scores(
                     labels={name: Label(float(probable[number, at]), int(best[at])) for at, name in enumerate(LABELS)},
                     spans=tuple(
-                        spans[start : start + len(sentence.tokens)]
+                        said.spans[start : start + len(sentence.tokens)]
                         for start, sentence in zip(starts, one.encoded, strict=True)
                     ),
                 )
@@ -134,10 +131,7 @@ def sigmoid(values: Numbers) -> Numbers:
 def save(folder: Path, model: Model) -> Manifest:
     """Writes the model; the same numbers give the same bytes. The version is what the bytes are."""
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {
-        name: np.stack([getattr(one, name) for one in model.weights]).astype(np.float16)
-        for name in net.Weights.__struct_fields__
-    }
+    arrays = {name: getattr(model.weights, name).astype(np.float16) for name in net.Weights.__struct_fields__}
     calibration = np.append(model.shift, model.scale).astype(np.float32)
     np.savez(folder / "weights.npz", allow_pickle=False, calibration=calibration, **arrays)
     (folder / "vocabulary.json").write_bytes(msgspec.json.encode(model.known))
@@ -169,11 +163,7 @@ def _version_of(folder: Traversable, manifest: Manifest) -> str:
 
 def load(folder: Traversable) -> Model:
     with (folder / "weights.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        stacked = {name: arrays[name].astype(np.float32) for name in net.Weights.__struct_fields__}
-        weights = tuple(
-            net.Weights(**{name: some[number] for name, some in stacked.items()})
-            for number in range(len(stacked["bias"]))
-        )
+        weights = net.Weights(**{name: arrays[name].astype(np.float32) for name in net.Weights.__struct_fields__})
         calibration = arrays["calibration"]
     known = msgspec.json.decode((folder / "vocabulary.json").read_bytes(), type=Vocabulary)
     manifest = read_manifest(folder)

@@ -42,6 +42,7 @@ class Manifest(msgspec.Struct, frozen=True):
     rules: str  # the rules that voted in training
     milestones: Limits
     objections: Limits
+    machine: float  # from which probability on a letter is a machine's
     spans: tuple[float, float]  # added to what each piece says of being a reason, a condition
     metrics: dict[str, float]  # on the tune part
     baseline: dict[str, float]  # the rules alone, there

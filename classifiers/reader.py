@@ -14,9 +14,9 @@ from agent.model import Cut, Letter, MilestoneRead, NotBusiness, ObjectionRead, 
 from classifiers import votes
 from classifiers.automated import automated, matter
 from classifiers.clean import find_cuts, handed_over, kept, language, without_history
-from classifiers.encoder import Encoder, encode_once
+from classifiers.encoder import Encoder, encode_once, one_thread
 from classifiers.features import Example, example
-from classifiers.heads import Model, Scores, in_use
+from classifiers.heads import MACHINE, Model, Scores, in_use
 from classifiers.house import DEFAULT, ReaderOptions
 from classifiers.manifest import Manifest, full_version
 from classifiers.manifest import version as model_version
@@ -39,7 +39,7 @@ class Prepared(msgspec.Struct, frozen=True):
     letter: Letter
     cuts: tuple[Cut, ...]
     language: Tongue
-    machine: Literal["", "auto_reply", "bounce", "calendar_notification", "newsletter", "notice"]
+    machine: Literal["", "auto_reply", "bounce", "calendar_notification", "newsletter", "notice", "machine"]
     matter: NotBusiness
     shown: str  # the body with blanks for all that is not read: places stay those of the body
 
@@ -78,8 +78,10 @@ def ruled_all(letters: Sequence[Letter], house: tuple[HousePhrases, ...] = ()) -
 
 def with_model(ruled: Sequence[Ruled], model: Model, encoder: Encoder) -> list[Reading]:
     """The readings of rules and heads together."""
-    seen = examples(ruled, encoder)
-    return weighed(ruled, seen, model.scores([one for one in seen if one is not None]), model.manifest)
+    with one_thread():
+        seen = examples(ruled, encoder)
+        scores = model.scores([one for one in seen if one is not None])
+    return weighed(ruled, seen, scores, model.manifest)
 
 
 def weighed(
@@ -175,8 +177,11 @@ def _ruled(one: Prepared, some: tuple[Sentence, ...], house: tuple[HousePhrases,
 
 
 def _weighed(one: Ruled, seen: Example, scores: Scores, manifest: Manifest) -> Reading:
-    asked = (one.prepared.letter, one.sentences, scores)
+    prepared = one.prepared
+    asked = (prepared.letter, one.sentences, scores)
     proven = votes.milestones(*asked, one.milestones, manifest)
+    if not prepared.machine and scores.labels[MACHINE].probability >= manifest.machine:
+        one = msgspec.structs.replace(one, prepared=msgspec.structs.replace(prepared, machine="machine"), settling=())
     held = () if one.prepared.machine else votes.objections(*asked, seen, one.objections, manifest)
     return _reading(one, proven, held, full_version(manifest.version, one.rules))
 

@@ -22,9 +22,9 @@ from agent.model import MILESTONES, OBJECTION_TYPES, Letter, Reading
 from classifiers import net
 from classifiers.corpus import Row, load, raw
 from classifiers.encoder import Encoder, Numbers, encode_once
-from classifiers.evaluate import Report, evaluation
+from classifiers.evaluate import Report, bears, evaluation
 from classifiers.features import Example, Vocabulary, dense, sparse, vocabulary
-from classifiers.heads import ANY, LABELS, SPANS, STALLING, Model, Scores, bagged, replace, save, sigmoid
+from classifiers.heads import ANY, LABELS, MACHINE, SPANS, Model, Scores, bagged, replace, save, sigmoid
 from classifiers.heads import load as load_model
 from classifiers.house import ReaderOptions
 from classifiers.lessons import Lesson, fingerprint
@@ -34,10 +34,9 @@ from classifiers.rules import HousePhrases
 from classifiers.rules import version as rules_version
 
 SEED = 20
-NETWORKS = 3  # that learn the same from different beginnings; what one of them made up, the others outvote
 ROUNDS = 16  # over all letters
 TOGETHER = 32  # letters a step
-HIDDEN = 128
+HIDDEN = 160
 SAMPLE = 500  # letters by which pieces are narrowed
 AT_ONCE = 200  # letters that are encoded together
 NARROWED = 320  # directions in which pieces differ most; the others are noise to so few letters
@@ -48,7 +47,7 @@ SPANS_COUNT = 6.0  # how much the words of a span count beside a letter's labels
 HOLD_SHIFT = 4.0  # how strongly a label's own calibration is held to the common one
 SURE = 0.95  # precision that what is written without asking must reach on tune
 ALARMS = 0.05  # share of letters without an objection in which one may be read
-OF_HEADS = 0.04  # the share of those that the heads may have by themselves; the rest is the rules'
+OF_HEADS = 0.035  # the share of those that the heads may have by themselves; the rest is the rules'
 FALSE_MILESTONES = 0.15  # share of letters without a milestone in which one may be read
 LEAST_SAID = 10  # reads on tune below which a precision is no evidence
 LOWEST = 0.2  # no less probable reading is proposed
@@ -243,7 +242,7 @@ def _visible(
 def _of_row(row: Row) -> Labelled:
     held = row.labels.objections
     quotes = tuple(tuple(getattr(one, name) for one in held if getattr(one, name)) for name in SPANS)
-    return Labelled(row.letter(), {name: _bears(row, name) for name in LABELS}, quotes)
+    return Labelled(row.letter(), {name: bears(row, name) for name in LABELS}, quotes)
 
 
 def _of_lesson(lesson: Lesson) -> Labelled:
@@ -273,15 +272,6 @@ def _sparse_rows(shown: Sequence[Example], known: Vocabulary) -> csr_matrix:
     at, place, value = zip(*entries, strict=True) if entries else ((), (), ())
     words = csr_matrix((np.array(value, np.float32), (at, place)), shape=(len(lines), len(known.terms)))
     return hstack([csr_matrix(np.vstack([dense(one) for one in shown])), words], format="csr")
-
-
-def _bears(row: Row, name: str) -> bool:
-    held = row.labels.objections
-    if name == ANY:
-        return bool(held)
-    if name == STALLING:
-        return any(not one.genuine for one in held)
-    return name in row.labels.milestones or any(one.type == name for one in held)
 
 
 def _span_truth(one: Labelled, ruled: Ruled, seen: Example) -> Numbers:
@@ -323,13 +313,7 @@ def fit(
     """The heads, not yet calibrated; their limits are still to be chosen."""
     letters, known, narrowing = gather(rows, encoder, lessons, phrases)
     report(f"{len(letters.seen)} letters with {letters.rows.shape[0]} sentences and {len(known.terms)} words")
-    weights = tuple(_network(letters, narrowing, SEED + number, report) for number in range(NETWORKS))
-    return Model(_draft(encoder, rules_version(phrases)), weights, known, 1.0, np.zeros(len(LABELS), np.float32))
-
-
-def _network(letters: Letters, narrowing: Numbers, seed: int, report: Say) -> net.Weights:
-    """One network, taught; its first layer takes pieces as the encoder gives them."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(SEED)
     facts = len(letters.seen[0].about)
     weights = net.beginning(random, HIDDEN, narrowing.shape[1], letters.rows.shape[1], facts, len(LABELS))
     drop = net.Dropout(random)
@@ -345,12 +329,13 @@ def _network(letters: Letters, narrowing: Numbers, seed: int, report: Say) -> ne
             unlike += cost * len(some)
         report(f"round {number + 1} of {ROUNDS}: {unlike / len(order):.3f}")
     unfolded = msgspec.structs.replace(weights, narrow=narrowing @ weights.narrow)
-    return net.Weights(
+    rounded = net.Weights(
         **{
             name: getattr(unfolded, name).astype(np.float16).astype(np.float32)  # as it is stored
             for name in net.Weights.__struct_fields__
         }
     )
+    return Model(_draft(encoder, rules_version(phrases)), rounded, known, 1.0, np.zeros(len(LABELS), np.float32))
 
 
 def _slope(weights: net.Weights, letters: Letters, some: Sequence[int], drop: net.Dropout) -> tuple[net.Weights, float]:
@@ -410,6 +395,7 @@ def _draft(encoder: Encoder, rules: str) -> Manifest:
         rules=rules,
         milestones=undecided,
         objections=undecided,
+        machine=NEVER,
         spans=(0.0, 0.0),
         metrics={},
         baseline={},
@@ -432,6 +418,7 @@ def _limited(model: Model, tune: Sequence[Row], ruled: Sequence[Ruled], encoder:
         model.manifest,
         milestones=_milestone_limits(both),
         objections=_objection_limits(both),
+        machine=_machine_limit(both),
         data_sha256={part: hashlib.sha256(raw(part, corpus)).hexdigest() for part in ("train", "tune")},
     )
     told = [one for _, one in both if one is not None]
@@ -449,7 +436,7 @@ def _limited(model: Model, tune: Sequence[Row], ruled: Sequence[Ruled], encoder:
 def _calibrated(scores: Sequence[Scores], rows: Sequence[Row]) -> tuple[float, Numbers]:
     """One scale for all labels and a small shift for each (Platt's with a common slope)."""
     values = np.array([[_logit(one.labels[name].probability) for name in LABELS] for one in scores])
-    truth = np.array([[_bears(row, name) for name in LABELS] for row in rows], float)
+    truth = np.array([[bears(row, name) for name in LABELS] for row in rows], float)
 
     def loss(at: Numbers) -> tuple[float, Numbers]:
         scale, shift = at[0], at[1:]
@@ -507,6 +494,12 @@ def _objection_limits(both: Sequence[tuple[Row, Scores | None]]) -> Limits:
         for row, one in inbound
     ]
     return Limits(propose=max(propose, LOWEST), write=_sure_from(typed))
+
+
+def _machine_limit(both: Sequence[tuple[Row, Scores | None]]) -> float:
+    """Rather a machine taken for a person than a client's letter taken for a machine's: above all of those on tune."""
+    people = [one.labels[MACHINE].probability for row, one in both if one and not row.labels.automated]
+    return max(0.5, _quiet_from(people, 0))
 
 
 def _best_f1(said: Sequence[tuple[float, bool]], wanted: int) -> float:

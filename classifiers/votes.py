@@ -18,6 +18,8 @@ from classifiers.rules import of_house
 from classifiers.spans import Sentence, sentence_span
 
 AGREED = 0.03  # a rule's milestone falls where the heads find it less probable
+LIKELY = 0.3  # and is as sure as the rule is from here on
+PROPOSED = 0.79  # the highest confidence that is still only proposed
 AGREED_OBJECTION = 0.3  # the same for an objection of whatever type
 SHORT = 8  # words, stops among them: of so short a letter the heads know too little to overrule a rule
 LEAST = 0.25  # of a confidence: what is less sure is not even kept
@@ -34,8 +36,10 @@ def milestones(
         said = scores.labels[name]
         known = by_rule.get(name)
         sure = round(manifest.milestones.confidence(said.probability, said.probability), 3)
-        if known and (of_house(known.by) or said.probability >= AGREED):
+        if known and of_house(known.by):
             sure = max(sure, known.confidence)
+        elif known and said.probability >= AGREED:
+            sure = max(sure, known.confidence if said.probability >= LIKELY else min(known.confidence, PROPOSED))
         if sure < LEAST or SIDE.get(name, letter.direction) != letter.direction:
             continue
         if name == "contact_established" and name in letter.earlier:

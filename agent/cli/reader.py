@@ -56,7 +56,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure the reader on labelled letters."""
-    from classifiers import corpus, evaluate, reader  # NumPy is loaded only for those who measure
+    from classifiers import corpus, evaluate, heads, reader  # NumPy is loaded only for those who measure
 
     if near:
         _near(as_json)
@@ -64,11 +64,21 @@ def evaluate(
     rows = corpus.load(part.value)
     readings, speed = evaluate.timed(rows, reader.read_by_rules if rules_only else reader.read_all)
     reports = evaluate.evaluation(rows, readings)
+    reads = None if rules_only else heads.in_use()
+    error = evaluate.calibration_error(evaluate.probabilities(rows, *reads)) if reads else None
     if as_json:
-        shown = {"part": part.value, "reader": readings[0].version, "letters_per_second": speed, "groups": reports}
+        shown = {
+            "part": part.value,
+            "reader": readings[0].version,
+            "letters_per_second": speed,
+            "calibration_error": error,
+            "groups": reports,
+        }
         print(msgspec.json.encode(shown).decode())
         return
     print(f"{part.value}: {readings[0].version}, {speed:.0f} letters a second on one core")
+    if error is not None:
+        print(f"probabilities are off by {error:.3f} in the mean (calibration error, ten bins)")
     print("\n".join(evaluate.as_text(reports)))
 
 

@@ -92,3 +92,11 @@ def test_figures_stand_in_their_interval_and_are_the_same_twice() -> None:
     text = "\n".join(evaluate.as_text(reports))
     assert "objections, macro-F1" in text
     assert "milestone:lost" in text
+
+
+def test_probabilities_are_right_where_their_shares_are() -> None:
+    fair = [(0.25, number % 4 == 0) for number in range(40)]
+    assert evaluate.calibration_error(fair) == 0
+    assert evaluate.calibration_error([(0.9, False)] * 10) == pytest.approx(0.9)
+    assert evaluate.calibration_error([(1.0, True)] * 5 + [(0.05, True)] * 5) == pytest.approx(0.475)
+    assert evaluate.calibration_error([]) == 0

@@ -42,11 +42,12 @@ def untrained(lean: float) -> Model:
         rules="",
         milestones=LIMITS,
         objections=LIMITS,
+        machine=1.0,
         spans=(0.0, 0.0),
         metrics={},
         baseline={},
     )
-    return Model(about_it, (weights,), Vocabulary(terms=(), weights=()), 1.0, np.zeros(len(LABELS), np.float32))
+    return Model(about_it, weights, Vocabulary(terms=(), weights=()), 1.0, np.zeros(len(LABELS), np.float32))
 
 
 def test_the_encoder_finds_a_sentence_near_its_translation() -> None:
@@ -190,3 +191,10 @@ def test_without_its_encoder_the_heads_are_silent_and_it_is_said(
         monkeypatch.setattr(heads, "installed", lambda installed=installed: installed)
         assert heads.in_use() is None
         assert said in caplog.text
+
+
+def test_heads_come_with_the_product_and_read() -> None:
+    model, _ = heads.in_use() or pytest.fail("no heads read")
+    assert model.manifest.reads
+    assert model.manifest.rules
+    assert manifest.version() == model.manifest.version
