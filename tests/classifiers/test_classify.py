@@ -61,7 +61,7 @@ def test_an_empty_line_is_no_letter() -> None:
 
 
 def test_attachments_say_what_is_attached() -> None:
-    (with_name,) = answers(ask(direction="outbound", body="Во вложении, как обсуждали.", attachments=["КП_2291.pdf"]))
-    (without,) = answers(ask(direction="outbound", body="Во вложении, как обсуждали."))
+    (with_name,) = answers(ask(direction="outbound", body="Отправляю, как обсуждали.", attachments=["КП_2291.pdf"]))
+    (without,) = answers(ask(direction="outbound", body="Отправляю, как обсуждали."))
     assert [one["name"] for one in with_name["milestones"]] == ["proposal_sent"]  # type: ignore[attr-defined]
     assert without["milestones"] == []
