@@ -1,15 +1,19 @@
 """The promises of dealscribe, one by one, on a whole flow."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import Connection, delete
 
 import connectors
-from agent.store import histories, mirror
+from agent.known import Answer
+from agent.review import Given
+from agent.store import answers, histories, mirror
 from agent.store.sources import state
-from agent.store.tables import activity, answer, crm_activity, ledger, outbox, participant
+from agent.store.tables import activity, crm_activity, ledger, outbox, participant
+from agent.undo import undo
 from tests.flow.company import ANNA, BORIS, CRM, START, VERA, CompanyWorld, in_batches, letter, message_id
 from tests.flow.story import story
 
@@ -232,7 +236,8 @@ def test_one_answer_settles_the_whole_thread(world: CompanyWorld) -> None:
     asked = world.message("ring")
     assert (asked["outcome"], asked["deal_ids"]) == ("logged", [])
     assert asked["ambiguous"] == ["freezer", "shelves"] == world.message("five")["ambiguous"]
-    answered(world, "linked", asked["key"], {"deal_ids": ["shelves"]})
+    one = Answer(kind="linked", subject=asked["key"], deal_ids=("shelves",))
+    answered(world, lambda tx: Given(one, asked["key"]))
     world.sync()
     assert world.message("ring")["deal_ids"] == ["shelves"] == world.message("five")["deal_ids"]
     assert {tuple(row.deal_ids) for row in world.table(crm_activity)} == {("shelves",)}
@@ -242,7 +247,8 @@ def test_a_move_that_a_person_took_back_is_not_made_again(world: CompanyWorld) -
     world.send("anna", letter(ANNA, VERA, "Freezer room", OFFER, name="offer", attachment="Offer_4471.pdf"))
     world.sync()
     (move,) = [row.key for row in world.table(outbox) if row.kind == "move_stage"]
-    answered(world, "undone", move, {})
+    answered(world, lambda tx: undo(tx, move))
+    world.sync()
     assert world.sync() == 0
     assert world.stages(state="undone") == ["proposal"]
 
@@ -253,12 +259,11 @@ def two_deals(world: CompanyWorld) -> None:
     world.import_crm(rows)
 
 
-def answered(world: CompanyWorld, kind: str, subject: str, value: dict[str, object]) -> None:
-    client = "company:harbour"
+def answered(world: CompanyWorld, decide: Callable[[Connection], Given]) -> None:
     with world.store.transaction() as tx:
-        row = {"client": client, "kind": kind, "subject": subject, "value": value, "by": "anna", "at": world.clock()}
-        tx.execute(answer.insert().values(**row))
-        histories.mark_dirty(tx, [client])
+        given = decide(tx)
+        answers.give(tx, given.answer, given.about, "anna", world.clock(), given.said)
+        histories.mark_dirty(tx, ["company:harbour"])
 
 
 # -- who sent it --------------------------------------------------------------------------------------------------
