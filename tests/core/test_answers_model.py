@@ -215,7 +215,7 @@ def happen(world: World, step: tuple[object, ...]) -> None:
                 world.events[deal].sort(key=lambda e: e.date)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True)  # the same stories every time
 @given(STEPS)
 def test_whatever_people_do_history_and_crm_say_what_they_should(steps: list[tuple[object, ...]]) -> None:
     world = World()
