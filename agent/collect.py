@@ -16,7 +16,7 @@ from agent.exclusions import apply_new_rules
 from agent.flow import CALENDAR_AHEAD, Flow, Progress, open_source
 from agent.intake import House, Prepared
 from agent.pipeline import ahead
-from agent.store import forget, histories, ledger, sources
+from agent.store import forget, ledger, memberships, pending, sources
 from agent.workers import Poison
 from classifiers import version
 from connectors.base import Batch, Item, Source
@@ -130,7 +130,7 @@ def _store_batch(flow: Flow, config: SourceConfig, ready: _Ready) -> int:
             raise Retry(doubt)
     with flow.store.transaction() as tx:
         _store(flow, tx, config, prepared, poisoned, fresh=not backfill)
-        histories.mark_dirty(tx, _clients_of_vanished(tx, config, batch, flow.now()))
+        pending.mark_dirty(tx, _clients_of_vanished(tx, config, batch, flow.now()))
         rate = len(batch.items) / max(time.monotonic() - started, 1e-6)
         sources.save(
             tx,
@@ -216,15 +216,15 @@ def _store(
     for item, error in poisoned:
         ledger.put_in_quarantine(tx, config.name, item.ref, item.folder, item.uid, item.raw, error, flow.now())
     house: House = flow.house(tx)
-    histories.mark_dirty(tx, stored.forgotten)
-    moved = histories.assign(tx, flow.people(tx), house, stored.threads, stored.fresh)
-    histories.wait_for_reading(tx, stored.activities | moved, version(flow.config.reader), fresh=fresh)
+    pending.mark_dirty(tx, stored.forgotten)
+    moved = memberships.assign(tx, flow.people(tx), house, stored.threads, stored.fresh)
+    pending.wait_for_reading(tx, stored.activities | moved, version(flow.config.reader), fresh=fresh)
 
 
 def _clients_of_vanished(tx: Connection, config: SourceConfig, batch: Batch, now: datetime) -> set[str]:
     if not batch.vanished:
         return set()
-    return histories.clients_of_activities(tx, ledger.mark_gone(tx, config.name, batch.vanished, now))
+    return pending.clients_of_activities(tx, ledger.mark_gone(tx, config.name, batch.vanished, now))
 
 
 def _doubted(tx: Connection, config: SourceConfig, batch: Batch) -> str:

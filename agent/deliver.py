@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from agent.errors import NeedsHuman, OutcomeUnknown, Rejected, Retry
 from agent.flow import Flow, Progress
 from agent.notify import notify
-from agent.store import crm, histories, mirror, outbox
+from agent.store import crm, memberships, mirror, outbox
 from agent.store.outbox import Waiting
 
 BATCH = 200
@@ -53,7 +53,7 @@ def _together(flow: Flow, batch: Sequence[Waiting]) -> int:
                 outbox.rejected(tx, waiting.change.key, str(error))
         outbox.written(tx, written, flow.now())
         if any(waiting.change.kind in (*outbox.CREATIONS, "remove_record") for waiting in batch):
-            histories.regroup(tx, before, mirror.directory(tx), flow.house(tx))
+            memberships.regroup(tx, before, mirror.directory(tx), flow.house(tx))
     return len(written)
 
 
@@ -98,7 +98,7 @@ def _make_known(flow: Flow, tx: Connection, waiting: Waiting, remote_id: str) ->
         crm.remove_created(tx, waiting.change, waiting.remote)
     else:
         crm.put_created(tx, waiting.change, remote_id, waiting.remote)
-    histories.regroup(tx, before, mirror.directory(tx), flow.house(tx))
+    memberships.regroup(tx, before, mirror.directory(tx), flow.house(tx))
 
 
 def _put_off(tx: Connection, waiting: Waiting, error: Retry, now: datetime) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from agent.clients import within
 from agent.flow import Flow
 from agent.intake import House, Prepared, keyed_hash
-from agent.store import histories, ledger, sources
+from agent.store import ledger, pending, sources
 
 SETTING = "exclude"  # names the rules that hold for all that is stored
 
@@ -24,7 +24,7 @@ def apply_new_rules(flow: Flow, tx: Connection) -> None:
         return
     for source, prepared in _covered(tx, house, folders).items():
         stored = ledger.store(tx, source, prepared, flow.now())
-        histories.mark_dirty(tx, stored.forgotten)
+        pending.mark_dirty(tx, stored.forgotten)
     sources.set_setting(tx, SETTING, named)
 
 

@@ -12,15 +12,15 @@ from sqlalchemy import Connection, select
 from agent.changes import merged, move_of, standing_moves
 from agent.model import History, Link, Meeting, ObjectionEvent, ObjectionLife
 from agent.sent import Sent
-from agent.store import handoffs, mirror
-from agent.store.tables import activity, history, ledger, link, outbox, participant, sighting, stage_event
+from agent.store import handoffs, histories, mirror
+from agent.store.tables import activity, ledger, link, outbox, participant, sighting, stage_event
 
 MOVES = ("move_stage", "withdraw_stage")
 
 
 def export(tx: Connection) -> Iterator[str]:
     """All rows as JSON lines, without line ends; one consistent view."""
-    said = [msgspec.json.decode(body, type=History) for body in tx.scalars(select(history.c.body))]
+    said = histories.every(tx)
     for rows in (activities(tx), _stages(tx, said), _objections(said), _handoffs(tx), _records(tx)):
         for row in rows:
             yield json.dumps(row, ensure_ascii=False)

@@ -11,7 +11,7 @@ from agent.collect import collect_from, take_up
 from agent.config import SourceConfig
 from agent.errors import NeedsHuman, Retry
 from agent.flow import Flow, open_source
-from agent.store import histories, ledger, sources
+from agent.store import ledger, pending, sources
 from agent.store.tables import activity, crm_activity, link, outbox
 from connectors.base import Ref, Source
 
@@ -95,7 +95,7 @@ def _compare(flow: Flow, config: SourceConfig, source: Source, repair: bool) -> 
         raise Retry(doubt)
     with flow.store.transaction() as tx:
         meetings = ledger.mark_gone(tx, config.name, vanished, flow.now())
-        histories.mark_dirty(tx, histories.clients_of_activities(tx, meetings))
+        pending.mark_dirty(tx, pending.clients_of_activities(tx, meetings))
     taken_up = 0
     if repair:
         with flow.store.reading() as tx:

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, select
 
 from agent.changes import merged
 from agent.flow import Flow
-from agent.model import History, Link, ObjectionLife, StageMove
-from agent.store import histories
+from agent.model import Link, ObjectionLife, StageMove
+from agent.store import histories, pending
 from agent.store.tables import activity, history, link
 from agent.sync import fold_some, read
 from classifiers import version
@@ -40,8 +40,8 @@ def replay(flow: Flow) -> list[Difference]:
     with flow.store.reading() as tx:
         before = what_is_said(tx)
     with flow.store.transaction() as tx:
-        histories.wait_for_reading(tx, _readable(tx), version(flow.config.reader), fresh=False)
-        histories.mark_dirty(tx, _clients(tx), fresh=False)
+        pending.wait_for_reading(tx, _readable(tx), version(flow.config.reader), fresh=False)
+        pending.mark_dirty(tx, _clients(tx), fresh=False)
     _until_nothing_waits(flow, read)
     _until_nothing_waits(flow, fold_some)
     with flow.store.reading() as tx:
@@ -66,7 +66,7 @@ def what_is_said(tx: Connection) -> Said:
     for body in tx.scalars(select(link.c.body).order_by(link.c.activity_id, link.c.client)):
         one = msgspec.json.decode(body, type=Link)
         of_activity.setdefault(one.activity, []).append(one)
-    said = [msgspec.json.decode(body, type=History) for body in tx.scalars(select(history.c.body))]
+    said = histories.every(tx)
     return Said(
         links={key: _of_link(together) for key, of in of_activity.items() if (together := merged(of))},
         moves={m.key: _of_move(m) for one in said for m in one.moves},

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, select
 
 from agent.changes import merged
 from agent.exporting import activities
-from agent.model import Deal, History, Link, ObjectionLife, Pipeline, Rep, Stage, StageMove
-from agent.store import mirror
-from agent.store.tables import activity, history, ledger, link, stage_event
+from agent.model import Deal, Link, ObjectionLife, Pipeline, Rep, Stage, StageMove
+from agent.store import histories, mirror
+from agent.store.tables import activity, ledger, link, stage_event
 
 
 class Entered(NamedTuple):
@@ -67,7 +67,7 @@ class Book(NamedTuple):
 
 
 def load(tx: Connection) -> Book:
-    said = [msgspec.json.decode(body, type=History) for body in tx.scalars(select(history.c.body))]
+    said = histories.every(tx)
     events = tx.execute(select(stage_event).order_by(stage_event.c.date, stage_event.c.id))
     return Book(
         deals={d.id: d for d in mirror.deals_as_they_stand(tx)},

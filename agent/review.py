@@ -17,10 +17,10 @@ from agent.changes import merged
 from agent.errors import Rejected
 from agent.known import Answer
 from agent.model import History, Link, Message, Pipeline, Reading, Reason
-from agent.store import answers, histories, mirror
+from agent.store import answers, histories, mirror, pending
 from agent.store.forget import fetch_again
 from agent.store.rows import chunks, record_of
-from agent.store.tables import activity, history, ledger, link, membership, reading, sighting
+from agent.store.tables import activity, ledger, link, membership, reading, sighting
 from agent.texts import say
 from classifiers.clean import new_text
 
@@ -81,7 +81,7 @@ def _desk(tx: Connection, pipelines: Iterable[Pipeline]) -> Desk:
     deals = mirror.deals(tx)
     return Desk(
         tx=tx,
-        said=[msgspec.json.decode(body, type=History) for body in tx.scalars(select(history.c.body))],
+        said=histories.every(tx),
         verdicts=Verdicts.of(given.answer for given in answers.every(tx)),
         names={r.id: r.name for rows in (mirror.contacts(tx), mirror.companies(tx), deals) for r in rows},
         pipelines={p.name: p for p in pipelines},
@@ -253,7 +253,7 @@ def give(tx: Connection, pipelines: Iterable[Pipeline], key: str, said: str, by:
 def keep(tx: Connection, given: Given, by: str, at: datetime) -> None:
     """Write an answer down, and have its clients folded again."""
     answers.give(tx, given.answer, given.about, by, at, given.said)
-    histories.mark_dirty(tx, _clients_of(tx, given.about))
+    pending.mark_dirty(tx, _clients_of(tx, given.about))
 
 
 def _clients_of(tx: Connection, about: str) -> set[str]:

@@ -7,11 +7,11 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from agent.changes import move_of
-from agent.model import Company, Contact, Deal, History, Link, ObjectionLife, StageMove
-from agent.store import answers, handoffs, mirror, outbox
+from agent.model import Company, Contact, Deal, Link, ObjectionLife, StageMove
+from agent.store import answers, handoffs, histories, mirror, outbox
 from agent.store.answers import Given
 from agent.store.rows import record_of
-from agent.store.tables import activity, history, link
+from agent.store.tables import activity, link
 from agent.store.tables import outbox as outbox_table
 
 MOST = 200  # letters of one contact
@@ -46,20 +46,12 @@ def tell(tx: Connection, key: str) -> Story | None:
         return _of_contact(tx, contact)
     for company in mirror.companies(tx, key):
         return _of_company(tx, company)
-    said = _histories(tx, key)
+    said = histories.naming(tx, key)
     for move in (m for one in said for m in one.moves if m.key == key):
         return _of_move(tx, move)
     for objection in (o for one in said for o in one.objections if o.key == key):
         return _of_objection(tx, objection)
     return _of_change(tx, key)
-
-
-def _histories(tx: Connection, name: str) -> list[History]:
-    """The histories in which a name is said."""
-    bodies = tx.scalars(
-        select(history.c.body).where(history.c.body.contains(msgspec.json.encode(name).decode()[1:-1], autoescape=True))
-    )
-    return [msgspec.json.decode(body, type=History) for body in bodies]
 
 
 def _story(kind: str, key: str, name: str, facts: dict[str, str], events: Iterable[Event]) -> Story:
@@ -71,7 +63,7 @@ def _story(kind: str, key: str, name: str, facts: dict[str, str], events: Iterab
 
 
 def _of_deal(tx: Connection, deal: Deal) -> Story:
-    said = _histories(tx, deal.id)
+    said = histories.naming(tx, deal.id)
     facts = {"pipeline": deal.pipeline, "stage": deal.stage, "status": deal.status, "owner": deal.owner}
     facts |= {"company": deal.company_id or "", "created_by": deal.created_by}
     return _story("deal", deal.id, deal.name, facts, [

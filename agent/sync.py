@@ -28,7 +28,7 @@ from agent.history import fold
 from agent.intake import House
 from agent.known import Client, Seen
 from agent.model import Deal, History, Link, Message, Reading
-from agent.store import answers, forget, histories, mirror, outbox, sources
+from agent.store import answers, forget, histories, memberships, mirror, outbox, pending, sources
 from agent.takeback import withdrawals
 from agent.workers import Poison
 from classifiers import version
@@ -126,14 +126,14 @@ def _pull_from(flow: Flow, cursor: str | None) -> None:
             before = flow.people(tx)
             mirror.put_facts(tx, facts)
             sources.set_setting(tx, "crm_cursor", facts.cursor)
-            histories.regroup(tx, before, flow.people(tx), flow.house(tx))
+            memberships.regroup(tx, before, flow.people(tx), flow.house(tx))
         flow.tell(Progress("pull"))
 
 
 def read(flow: Flow) -> int:
     """One batch of what waits to be read; returns its size."""
     with flow.store.reading() as tx:
-        batch = histories.next_to_read(tx, READ_BATCH)
+        batch = pending.next_to_read(tx, READ_BATCH)
     if not batch:
         return 0
     letters = {content: letter for _, content, letter in batch}
@@ -141,7 +141,7 @@ def read(flow: Flow) -> int:
     named = version(flow.config.reader)
     readings = {c: _or_nothing(a, named) for c, a in zip(letters, answers, strict=True)}
     with flow.store.transaction() as tx:
-        histories.save_readings(tx, [(i, content, readings[content]) for i, content, _ in batch])
+        pending.save_readings(tx, [(i, content, readings[content]) for i, content, _ in batch])
     flow.tell(Progress("read", done=len(batch)))
     return len(batch)
 
@@ -154,7 +154,7 @@ def _or_nothing(answer: Reading | Poison, version: str) -> Reading:
 def fold_some(flow: Flow, *, fresh_only: bool = False) -> int:
     """Fold some of the clients that wait, and queue what is to be written of them; returns how many."""
     with flow.store.transaction() as tx:
-        clients = histories.next_to_fold(tx, flow.now(), FOLD_BATCH, fresh_only=fresh_only)
+        clients = pending.next_to_fold(tx, flow.now(), FOLD_BATCH, fresh_only=fresh_only)
         if clients:
             house, owners = flow.house(tx), flow.owners(tx)
             for client in clients:

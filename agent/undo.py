@@ -12,11 +12,10 @@ from sqlalchemy import Connection, or_, select
 from agent.changes import merged, move_of, standing_moves
 from agent.errors import Rejected
 from agent.known import Answer
-from agent.model import History
 from agent.objection_changes import shown_objection
 from agent.review import Given
 from agent.store import answers, histories, outbox
-from agent.store.tables import activity, history
+from agent.store.tables import activity
 from agent.store.tables import outbox as outbox_table
 from agent.texts import say
 
@@ -70,7 +69,7 @@ def _target(tx: Connection, key: str) -> Target:
         return _link(tx, keys[0])
     if keys:
         raise Rejected(say("undo.several", key=key, keys=", ".join(sorted(keys))))
-    said = [msgspec.json.decode(body, type=History) for body in tx.scalars(select(history.c.body))]
+    said = histories.naming(tx, key)
     if any(m.key == key for one in said for m in one.moves) or any(
         o.key == key for one in said for o in one.objections
     ):
@@ -89,11 +88,9 @@ def _move(tx: Connection, key: str, subject: str) -> Target:
     sent = outbox.of_subjects(tx, [subject])
     first = next(one for one in sent if move_of(one) == key)
     body = first.body
-    known = [
-        msgspec.json.decode(h, type=History)
-        for h in tx.scalars(select(history.c.body).where(history.c.body.contains(key, autoescape=True)))
-    ]
-    now = next((m for one in known for m in one.moves if m.key == key and m.state == "written"), None)
+    now = next(
+        (m for one in histories.naming(tx, key) for m in one.moves if m.key == key and m.state == "written"), None
+    )
     one = Answer(
         kind="",
         subject=key,

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from agent.flow import Flow
 from agent.model import HandoffRule
-from agent.store import histories, sources
+from agent.store import pending, sources
 
 LATE = timedelta(days=1)
 LOOK = timedelta(minutes=10)  # the last look need not be known more exactly
@@ -47,7 +47,7 @@ def begin(flow: Flow) -> None:
     now = flow.now().isoformat()
     with flow.store.transaction() as tx:
         sources.set_setting(tx, BEGAN, json.dumps({name: began.get(name, now) for name in sorted(configured)}))
-        histories.mark_dirty(tx, histories.clients_with_history(tx), fresh=True)
+        pending.mark_dirty(tx, pending.clients_with_history(tx), fresh=True)
 
 
 def done(flow: Flow) -> None:

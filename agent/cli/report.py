@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import typer
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from agent import reports
 from agent.answers import Verdicts
@@ -17,10 +17,8 @@ from agent.cli.objections import rep_name, show_objections
 from agent.config import Config
 from agent.coverage_report import coverage, mine, who
 from agent.flow import owners_of, utc_now
-from agent.model import History
 from agent.objection_report import objection_report
-from agent.store import answers, mirror
-from agent.store.tables import history
+from agent.store import answers, histories, mirror
 from agent.stuck_report import stuck
 from agent.texts import say, word
 from agent.trust import TrustRow, trust
@@ -129,7 +127,7 @@ TELLERS: dict[Report, Callable[[Asked], Told]] = {
 
 
 def _trust(tx: Connection, config: Config) -> list[TrustRow]:
-    said = [msgspec.json.decode(body, type=History) for body in tx.scalars(select(history.c.body))]
+    said = histories.every(tx)
     verdicts = Verdicts.of(given.answer for given in answers.every(tx))
     return trust(said, verdicts, config.pipelines, {d.id: d.pipeline for d in mirror.deals(tx)})
 

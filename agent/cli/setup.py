@@ -17,7 +17,7 @@ from agent.config import Config
 from agent.errors import NeedsHuman, Retry
 from agent.exporting import export as export_rows
 from agent.flow import house_of, open_crm, open_source, utc_now
-from agent.store import Store, histories, mirror
+from agent.store import Store, memberships, mirror
 from agent.texts import say
 from classifiers import manifest
 from connectors.base import Finding, Source
@@ -105,7 +105,7 @@ def import_(
     with opened(config) as (loaded, store), store.transaction() as tx:
         before = mirror.directory(tx)
         done = importing.apply(tx, parsed, datetime.now(UTC))
-        histories.regroup(tx, before, mirror.directory(tx), house_of(loaded, tx))
+        memberships.regroup(tx, before, mirror.directory(tx), house_of(loaded, tx))
     for warning in done.warnings:
         tell(say("import.warning", text=warning))
     tell(say("import.done", new=done.new, changed=done.changed, same=done.same))

@@ -34,7 +34,7 @@ from agent.daemon.systemd import Notifier
 from agent.errors import DealscribeError, NeedsHuman
 from agent.flow import Flow, Progress, open_crm, utc_now
 from agent.retention import let_go_old_words
-from agent.store import Store, histories, outbox, sources
+from agent.store import Store, outbox, pending, sources
 from agent.sync import digest
 from agent.texts import say
 from agent.workers import ProcessPool, kill_workers
@@ -163,7 +163,7 @@ class Daemon:
     def _pause(self) -> float:
         """Seconds until there is something to do, or until the next round."""
         with self._store.reading() as tx:
-            moments = [histories.next_due(tx), self._crm.next_try(outbox.next_try(tx))]
+            moments = [pending.next_due(tx), self._crm.next_try(outbox.next_try(tx))]
         now = self._flow.now()
         left = [(moment - now).total_seconds() for moment in moments if moment is not None and moment > now]
         return max(min([ROUND, *left]), SHORTEST_WAIT)

@@ -4,13 +4,12 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import msgspec
 from sqlalchemy import Connection, Select, func, insert, select
 
 from agent.known import Answer
-from agent.model import History
+from agent.store import histories
 from agent.store.rows import chunks
-from agent.store.tables import answer, history
+from agent.store.tables import answer
 
 
 class Given(NamedTuple):
@@ -97,8 +96,8 @@ def corrections(tx: Connection) -> Iterator[Correction]:
             yield Correction(one.evidence, f"objection:{one.subject.rpartition(':')[2]}", one.kind, one.deal_ids[0], "")
         elif one.kind == "undone":
             yield Correction(one.subject, _deals(given.said), _deals(()), "", "")
-    for body in tx.scalars(select(history.c.body).order_by(history.c.client)):
-        for judged in msgspec.json.decode(body, type=History).judged:
+    for said in histories.every(tx):
+        for judged in said.judged:
             move = judged.move
             yield Correction(move.evidence, f"stage:{move.stage}", judged.verdict, move.deal_id, move.milestone)
 

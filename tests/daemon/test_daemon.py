@@ -31,7 +31,7 @@ from agent.daemon.systemd import Notifier
 from agent.exporting import export
 from agent.flow import Flow, Progress, open_crm, utc_now
 from agent.model import Change
-from agent.store import Store, histories, outbox, sources
+from agent.store import Store, outbox, pending, sources
 from agent.sync import digest
 from agent.workers import InProcess
 from connectors.base import Scope
@@ -584,7 +584,7 @@ def test_what_has_been_read_is_not_held_up_by_what_is_still_to_be_read(office: O
     office.poller("anna").poll(wait=False)
     assert digest(office.flow, patience=0.0) == (0, 0, 0, True)
     with office.store.transaction() as tx:
-        histories.mark_dirty(tx, ["contact:p1"])
+        pending.mark_dirty(tx, ["contact:p1"])
     assert digest(office.flow, patience=0.0)[:2] == (0, 1)
     done = digest(office.flow)
     assert (done.read, done.more) == (1, False)

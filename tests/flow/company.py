@@ -20,7 +20,7 @@ from agent.deliver import CrmUnreachable
 from agent.exporting import export
 from agent.flow import Flow, house_of, open_crm
 from agent.model import Company, Contact, Deal, Pipeline, Rep
-from agent.store import Store, histories, mirror
+from agent.store import Store, memberships, mirror
 from agent.store.tables import metadata
 from agent.sync import sync
 from agent.workers import InProcess, Workers
@@ -255,7 +255,7 @@ class CompanyWorld:
         with self.store.transaction() as tx:
             before = mirror.directory(tx)
             done = importing.apply(tx, parsed, self.clock())
-            histories.regroup(tx, before, mirror.directory(tx), house_of(self.config, tx))
+            memberships.regroup(tx, before, mirror.directory(tx), house_of(self.config, tx))
         return done
 
     def exclude(self, **rules: Any) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete
 import connectors
 from agent.known import Answer
 from agent.review import Given
-from agent.store import answers, histories, mirror
+from agent.store import answers, memberships, mirror, pending
 from agent.store.sources import state
 from agent.store.tables import activity, crm_activity, ledger, outbox, participant
 from agent.undo import undo
@@ -190,7 +190,7 @@ def person_moves(world: CompanyWorld, stage: str, day: float) -> None:
     with world.store.transaction() as tx:
         before = mirror.directory(tx)
         mirror.add_stage_event(tx, "freezer", stage, START + days(day), "human")
-        histories.regroup(tx, before, mirror.directory(tx), world.flow().house(tx))
+        memberships.regroup(tx, before, mirror.directory(tx), world.flow().house(tx))
 
 
 def test_a_person_who_moves_a_deal_back_is_not_overruled(world: CompanyWorld) -> None:
@@ -263,7 +263,7 @@ def answered(world: CompanyWorld, decide: Callable[[Connection], Given]) -> None
     with world.store.transaction() as tx:
         given = decide(tx)
         answers.give(tx, given.answer, given.about, "anna", world.clock(), given.said)
-        histories.mark_dirty(tx, ["company:harbour"])
+        pending.mark_dirty(tx, ["company:harbour"])
 
 
 # -- who sent it --------------------------------------------------------------------------------------------------

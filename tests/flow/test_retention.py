@@ -10,7 +10,7 @@ import pytest
 from agent.errors import NeedsHuman
 from agent.replay import replay
 from agent.retention import let_go_old_words
-from agent.store import histories
+from agent.store import pending
 from agent.store.tables import crm_activity, crm_objection, outbox, stage_event
 from tests.flow.company import ANNA, BORIS, START, VERA, CompanyWorld, event, letter
 from tests.flow.conftest import Founder
@@ -65,7 +65,7 @@ def gist(world: CompanyWorld) -> list[dict[str, Any]]:
 
 def fold_all_again(world: CompanyWorld) -> int:
     with world.store.transaction() as tx:
-        histories.mark_dirty(tx, ["company:harbour", "company:mill"])
+        pending.mark_dirty(tx, ["company:harbour", "company:mill"])
     return world.sync()
 
 

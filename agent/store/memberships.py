@@ -1,0 +1,159 @@
+"""The memberships' room: which activities belong to which client, settled anew when the people in the CRM change."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, case, delete, insert, select
+
+from agent.clients import STRANGER, Directory, changed_nodes, clients_of_people, domain_of, free_mail_domains, whose
+from agent.intake import House, keyed_hash
+from agent.model import Meeting
+from agent.store.activities import Fresh
+from agent.store.forget import want_again
+from agent.store.pending import mark_dirty
+from agent.store.rows import chunks, insert_rows
+from agent.store.tables import activity, membership, participant
+
+
+class _Whose(NamedTuple):
+    """What says of an activity whose it is, besides its people."""
+
+    id: int
+    thread: int
+    kind: str
+    meeting: str | None  # its record
+
+
+def assign(
+    tx: Connection, people: Directory, house: House, threads: Collection[int], fresh: Sequence[Fresh] = ()
+) -> set[int]:
+    """Give every activity of these threads its clients; returns the activities whose clients changed.
+
+    How that is settled: `agent.clients.whose`. Of `fresh` all is at hand.
+    """
+    changed = _assign_fresh(tx, people, house, [f for f in fresh if not f.entry.skipped])
+    meeting = case((activity.c.kind == "meeting", activity.c.record))
+    for part in chunks(sorted(threads)):
+        query = select(activity.c.id, activity.c.thread, activity.c.kind, meeting).where(
+            activity.c.thread.in_(part), activity.c.skipped == ""
+        )
+        rows = [_Whose(*row) for row in tx.execute(query)]
+        outside = outside_of(tx, [r.id for r in rows], house)
+        changed |= _write_membership(tx, _clients(rows, outside, people))
+    return changed
+
+
+def _assign_fresh(tx: Connection, people: Directory, house: House, fresh: Sequence[Fresh]) -> set[int]:
+    rows = [_Whose(f.id, f.thread, f.entry.kind, f.entry.record) for f in fresh]
+    outside = {f.id: [email for _, email in f.entry.participants if not house.is_ours(email)] for f in fresh}
+    wanted = _clients(rows, outside, people)
+    insert_rows(tx, membership, [(client, i) for i, clients in wanted.items() for client in sorted(clients)])
+    return set(wanted)
+
+
+def outside_of(tx: Connection, activity_ids: Sequence[int], house: House) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = defaultdict(list)
+    for part in chunks(activity_ids):
+        query = select(participant.c.activity_id, participant.c.address).where(participant.c.activity_id.in_(part))
+        for row in tx.execute(query):
+            if not house.is_ours(row.address):
+                found[row.activity_id].append(row.address)
+    return found
+
+
+def _clients(rows: Sequence[_Whose], outside: Mapping[int, list[str]], people: Directory) -> dict[int, set[str]]:
+    known: dict[int, set[str]] = {}
+    strangers: dict[int, set[str]] = {}
+    of_thread: dict[int, set[str]] = defaultdict(set)
+    for row in rows:
+        known[row.id], strangers[row.id] = clients_of_people(people, outside.get(row.id, []))
+        if row.kind == "meeting" and row.meeting and not known[row.id]:
+            known[row.id] = people.clients_named(msgspec.json.decode(row.meeting, type=Meeting).title)
+        of_thread[row.thread] |= known[row.id]
+    return {
+        row.id: whose(known[row.id], of_thread[row.thread], strangers[row.id]) or {f"{STRANGER}{row.id}"}
+        for row in rows
+    }
+
+
+def _write_membership(tx: Connection, wanted: Mapping[int, set[str]]) -> set[int]:
+    changed: set[int] = set()
+    for part in chunks(wanted):
+        standing: dict[int, set[str]] = defaultdict(set)
+        for row in tx.execute(select(membership).where(membership.c.activity_id.in_(part))):
+            standing[row.activity_id].add(row.client)
+        for activity_id in part:
+            for client in standing[activity_id] - wanted[activity_id]:
+                tx.execute(
+                    delete(membership).where(membership.c.activity_id == activity_id, membership.c.client == client)
+                )
+                mark_dirty(tx, [client])
+        fresh = [{"activity_id": i, "client": c} for i in part for c in sorted(wanted[i] - standing[i])]
+        if fresh:
+            tx.execute(insert(membership), fresh)
+        changed |= {i for i in part if wanted[i] != standing[i]}
+    return changed
+
+
+def regroup(tx: Connection, before: Directory, after: Directory, house: House) -> None:
+    """People, companies or deals have changed: settle again whose the activities are, and fold who is concerned."""
+    nodes = changed_nodes(before, after)
+    if not nodes:
+        return
+    clients = {c for d in (before, after) for node in nodes if (c := d.client_of(node))}
+    addresses, domains = _addresses(before, nodes) | _addresses(after, nodes), set[str]()
+    for d in (before, after):
+        domains |= {x for i, c in d.companies.items() if f"company:{i}" in nodes for x in c.domains}
+    domains |= {domain_of(a) for a in addresses} - free_mail_domains()
+    threads = _threads_of_clients(tx, clients) | threads_touched_by(tx, addresses, domains)
+    if any(node.startswith("company:") for node in nodes):
+        threads |= _threads_of_unknown_meetings(tx)
+    assign(tx, after, house, threads)
+    mark_dirty(tx, {c for c in clients if c in _known(after, clients)} | _clients_of_threads(tx, threads))
+    if before.products != after.products:  # what we sell tells the deals of whoever has several apart
+        mark_dirty(tx, after.with_several_deals(), fresh=False)
+    hashed = [{keyed_hash(x, house.hash_key) for x in values} for values in (addresses, domains)]
+    want_again(tx, hashed[0], hashed[1])
+
+
+def _known(people: Directory, clients: Collection[str]) -> set[str]:
+    return {c for c in clients if people.client_of(c) == c}
+
+
+def _addresses(people: Directory, nodes: Collection[str]) -> set[str]:
+    return {email for i, c in people.contacts.items() if f"contact:{i}" in nodes for email in c.emails}
+
+
+def _threads_of_clients(tx: Connection, clients: Collection[str]) -> set[int]:
+    found: set[int] = set()
+    for part in chunks(sorted(clients)):
+        found |= set(tx.scalars(select(activity.c.thread).join(membership).where(membership.c.client.in_(part))))
+    return found
+
+
+def _threads_of_unknown_meetings(tx: Connection) -> set[int]:
+    query = (
+        select(activity.c.thread)
+        .join(membership)
+        .where(activity.c.kind == "meeting", membership.c.client.startswith(STRANGER, autoescape=True))
+    )
+    return set(tx.scalars(query))
+
+
+def _clients_of_threads(tx: Connection, threads: Collection[int]) -> set[str]:
+    found: set[str] = set()
+    for part in chunks(sorted(threads)):
+        found |= set(tx.scalars(select(membership.c.client).join(activity).where(activity.c.thread.in_(part))))
+    return found
+
+
+def threads_touched_by(tx: Connection, addresses: Collection[str], domains: Collection[str]) -> set[int]:
+    """Threads in which one of these addresses, or somebody of these domains, takes part."""
+    found: set[int] = set()
+    for column, values in ((participant.c.address, addresses), (participant.c.domain, domains)):
+        for part in chunks(sorted(values)):
+            query = select(activity.c.thread).join(participant).where(column.in_(part)).distinct()
+            found |= set(tx.scalars(query))
+    return found
