@@ -6,6 +6,7 @@ late may shift which entry into a stage a key counts, and the answer must stay w
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from agent.known import Answer
 from agent.match import Match, speaks_of
@@ -22,6 +23,11 @@ class Verdicts:
     accepted: frozenset[str] = frozenset()  # keys of objections and records
     vouched: frozenset[str] = frozenset()  # letters whose sender a person knows, whatever our server says
     moves: Mapping[Move, Answer] = field(default_factory=dict)
+
+    @cached_property
+    def decided(self) -> frozenset[str]:
+        """Keys on which a person has said yes or no: nobody is asked again."""
+        return self.taken_back | self.accepted
 
     @classmethod
     def of(cls, answers: Iterable[Answer]) -> "Verdicts":

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from agent.known import Seen
-from agent.model import Change, ChangeKind, History, Link, Message, NewRecord, RecordKind, StageMove
+from agent.model import CREATES, Change, History, Link, Message, NewRecord, StageMove, title
 from agent.objection_changes import objection_changes
 from agent.sent import Sent
 
@@ -114,9 +114,8 @@ def _is_outdated(shown: Mapping[str, Any], link: Link, seen: Seen) -> bool:
 
 def _when_and_what(seen: Seen) -> tuple[str, str]:
     record = seen.record
-    if isinstance(record, Message):
-        return record.date.isoformat(), record.subject
-    return record.start.isoformat(), record.title
+    at = record.date if isinstance(record, Message) else record.start
+    return at.isoformat(), title(record)
 
 
 def _log(link: Link, seen: Seen, revision: int) -> Change:
@@ -163,6 +162,11 @@ def move_of(sent: Sent) -> str | None:
     return str(sent.body.get("move", sent.key)) if sent.kind in ("move_stage", "withdraw_stage") else None
 
 
+def times_told(key: str, sent: Iterable[Sent]) -> int:
+    """How often the CRM was told of a move: that it was made, or taken back."""
+    return sum(move_of(one) == key for one in sent)
+
+
 def standing_moves(sent: Iterable[Sent]) -> dict[str, Sent]:
     """The moves that stand in the CRM, each with the change that wrote it last."""
     standing: dict[str, Sent] = {}
@@ -194,8 +198,7 @@ def _of_moves(
         if before[move.deal_id] != move.key:
             continue
         if move.key not in standing:
-            times = sum(1 for one in sent if move_of(one) == move.key)
-            changes.append(_move(move, needs, times))
+            changes.append(_move(move, needs, times_told(move.key, sent)))
         elif move.key not in touched:
             changes += _correction(move, standing[move.key], sent)
     return changes
@@ -244,13 +247,6 @@ def _correction(move: StageMove, standing: Sent, sent: Iterable[Sent]) -> list[C
     body = {**_move_body(move), "move": move.key, "change": standing.key}
     subject = f"deal:{move.deal_id}"
     return [Change(key=key, kind="correct_move", subject=subject, needs=(standing.key,), body=body)]
-
-
-CREATES: Mapping[RecordKind, ChangeKind] = {
-    "company": "create_company",
-    "contact": "create_contact",
-    "deal": "create_deal",
-}
 
 
 def _of_records(records: Sequence[NewRecord], known: Collection[str]) -> list[Change]:

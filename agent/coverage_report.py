@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from agent.exporting import activities
 from agent.reports import Book
 from agent.store import mirror
-from agent.store.rows import record_of
+from agent.store.rows import chunks, title_of
 from agent.store.tables import activity, ledger, outbox
+
+Row = Mapping[str, Any]
 
 
 class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,9 +72,8 @@ class Mine(msgspec.Struct, frozen=True, kw_only=True):
     excluded: dict[str, int]  # by rule; nothing else is known of them
 
 
-def coverage(tx: Connection, book: Book, owners: Mapping[str, str]) -> Coverage:
-    """`owners`: source -> rep id. By owner and source."""
-    every = list(activities(tx))
+def coverage(tx: Connection, every: Sequence[Row], book: Book, owners: Mapping[str, str]) -> Coverage:
+    """By owner and source. `every`: letters and meetings, as exported; `owners`: source -> rep id."""
     excluded = _excluded(tx)
     names = {*owners, *(s for row in every for s in row["sources"]), *(source for source, _ in excluded)}
     worked_on = {i for row in every if row["outcome"] == "logged" for i in row["deal_ids"]}
@@ -90,7 +90,7 @@ def coverage(tx: Connection, book: Book, owners: Mapping[str, str]) -> Coverage:
     return Coverage(sources=rows, silent_deals=silent)
 
 
-def _source_row(source: str, owner: str, held: Sequence[Mapping[str, Any]], excluded: int) -> SourceRow:
+def _source_row(source: str, owner: str, held: Sequence[Row], excluded: int) -> SourceRow:
     outcomes = Counter(row["outcome"] for row in held)
     logged = outcomes["logged"]
     ambiguous = sum(bool(row.get("ambiguous")) for row in held if row["outcome"] == "logged")
@@ -108,7 +108,7 @@ def _source_row(source: str, owner: str, held: Sequence[Mapping[str, Any]], excl
     )
 
 
-def _reasons(held: Sequence[Mapping[str, Any]], outcome: str) -> dict[str, int]:
+def _reasons(held: Sequence[Row], outcome: str) -> dict[str, int]:
     counts = Counter(row["reason"] or "" for row in held if row["outcome"] == outcome)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
@@ -120,9 +120,9 @@ def _excluded(tx: Connection) -> dict[tuple[str, str], int]:
     return {(row.source, row.reason): row.n for row in rows}
 
 
-def mine(tx: Connection, owner: str, sources: Collection[str]) -> Mine:
-    """In the order of time. `sources`: the rep's."""
-    rows = [row for row in activities(tx) if not set(sources).isdisjoint(row["sources"])]
+def mine(tx: Connection, every: Sequence[Row], owner: str, sources: Collection[str]) -> Mine:
+    """In the order of time. `every`: letters and meetings, as exported; `sources`: the rep's."""
+    rows = [row for row in every if not set(sources).isdisjoint(row["sources"])]
     subjects, in_crm = _subjects(tx, {row["key"] for row in rows}), _in_crm(tx)
     rules: Counter[str] = Counter()
     for (source, rule), count in _excluded(tx).items():
@@ -149,11 +149,10 @@ def mine(tx: Connection, owner: str, sources: Collection[str]) -> Mine:
 
 
 def _subjects(tx: Connection, keys: Collection[str]) -> dict[str, str]:
-    found = {}
-    for row in tx.execute(select(activity.c.key, activity.c.kind, activity.c.record)):
-        if row.key in keys and row.record:
-            record: Any = record_of(row.kind, row.record)
-            found[row.key] = record.subject if row.kind == "message" else record.title
+    found: dict[str, str] = {}
+    query = select(activity.c.key, activity.c.kind, activity.c.record)
+    for part in chunks(sorted(keys)):
+        found |= {row.key: title_of(row) for row in tx.execute(query.where(activity.c.key.in_(part)))}
     return found
 
 

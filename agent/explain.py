@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, or_, select
 
 from agent.model import History, Link, Reading, StageMove
-from agent.store.rows import record_of
+from agent.store.rows import title_of
 from agent.store.tables import activity, history, ledger, link, outbox, participant, reading, sighting
 
 
@@ -37,7 +37,6 @@ def explain(tx: Connection, key: str) -> list[Explanation]:
 
 
 def _explanation(tx: Connection, row: Any) -> Explanation:
-    record = record_of(row.kind, row.record) if row.record else None
     links = tx.scalars(select(link.c.body).where(link.c.activity_id == row.id).order_by(link.c.client))
     read = tx.scalar(select(reading.c.body).where(reading.c.content == row.content).limit(1))
     return Explanation(
@@ -47,7 +46,7 @@ def _explanation(tx: Connection, row: Any) -> Explanation:
         date=row.date.isoformat(),
         direction=row.direction,
         verified=row.verified,
-        subject=getattr(record, "subject", getattr(record, "title", None)),
+        subject=title_of(row) if row.record else None,
         skipped=row.skipped,
         sightings=_sightings(tx, row.id),
         participants=[

@@ -322,6 +322,11 @@ class Candidate(Record, frozen=True, kw_only=True, omit_defaults=True):
     reasons: tuple[Reason, ...]
 
 
+def title(record: Message | Meeting) -> str:
+    """What it is called: a letter's subject, a meeting's title."""
+    return record.subject if isinstance(record, Message) else record.title
+
+
 class Link(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Where one activity of a client belongs."""
 
@@ -474,6 +479,13 @@ ChangeKind = Literal[
     "remove_objection",
     "unlink",
 ]
+
+
+CREATES: dict[RecordKind, ChangeKind] = {
+    "company": "create_company",
+    "contact": "create_contact",
+    "deal": "create_deal",
+}
 
 
 class Change(Record, frozen=True, kw_only=True, omit_defaults=True):

@@ -72,10 +72,7 @@ def _has_open_deal(client: Client, said: History, link: Link, at: datetime) -> b
     """One that was typed in later counts too: it is what came of the request."""
     kinds = {(p.name, s.name): s.kind for p in client.pipelines.values() for s in p.stages}
     for deal in client.deals:
-        theirs = (
-            link.company_id == deal.company_id if link.company_id else bool({*link.contact_ids} & {*deal.contact_ids})
-        )
-        if not theirs:
+        if not _is_theirs(deal, link):
             continue
         moves = [(e.date, e.stage) for e in deal.events]
         moves += [(m.date, m.stage) for m in said.moves if m.deal_id == deal.id and m.state == "written"]
@@ -88,7 +85,7 @@ def _has_open_deal(client: Client, said: History, link: Link, at: datetime) -> b
 
 
 def _is_theirs(deal: Deal, link: Link) -> bool:
-    if link.company_id is not None:
+    if link.company_id:
         return deal.company_id == link.company_id
     return not set(deal.contact_ids).isdisjoint(link.contact_ids)
 

@@ -7,6 +7,7 @@ import msgspec
 
 from agent.model import ObjectionLife, Pipeline
 from agent.reports import Book
+from agent.stages import funnel_order
 
 STATES = ("open", "answered", "closed")
 
@@ -47,7 +48,7 @@ class ObjectionReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def objection_report(book: Book, pipelines: Iterable[Pipeline]) -> ObjectionReport:
     """By pipeline and by the stage at which they arose, in the funnel's order; open ones first."""
-    ranks = {(p.name, s.name): n for p in pipelines for n, s in enumerate(p.stages)}
+    places = funnel_order(pipelines)
     rows = [
         ObjectionRow(pipeline=deal.pipeline, stage=o.stage, owner=deal.owner, deal=deal.name, objection=o)
         for o in book.objections
@@ -56,7 +57,7 @@ def objection_report(book: Book, pipelines: Iterable[Pipeline]) -> ObjectionRepo
     rows.sort(
         key=lambda r: (
             r.pipeline,
-            ranks.get((r.pipeline, r.stage), -1),
+            places.get((r.pipeline, r.stage), (0, -1))[1],
             r.stage,
             STATES.index(r.objection.state),
             r.objection.opened,

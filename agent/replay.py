@@ -1,6 +1,6 @@
 """Folds every client again with today's rules, weights, model and config, and tells what would be said otherwise."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -11,7 +11,7 @@ from agent.flow import Flow
 from agent.model import Link, ObjectionLife, StageMove
 from agent.store import histories, pending
 from agent.store.tables import activity, history, link
-from agent.sync import fold_some, read
+from agent.sync import all_of, fold_some, read
 from classifiers import version
 
 Kind = Literal["link", "move", "objection"]
@@ -42,15 +42,10 @@ def replay(flow: Flow) -> list[Difference]:
     with flow.store.transaction() as tx:
         pending.wait_for_reading(tx, _readable(tx), version(flow.config.reader), fresh=False)
         pending.mark_dirty(tx, _clients(tx), fresh=False)
-    _until_nothing_waits(flow, read)
-    _until_nothing_waits(flow, fold_some)
+    all_of(flow, read)
+    all_of(flow, fold_some)
     with flow.store.reading() as tx:
         return list(differences(before, what_is_said(tx)))
-
-
-def _until_nothing_waits(flow: Flow, step: Callable[[Flow], int]) -> None:
-    while not flow.stopping() and step(flow):
-        pass
 
 
 def _readable(tx: Connection) -> Sequence[int]:

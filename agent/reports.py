@@ -5,13 +5,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from agent.changes import merged
-from agent.exporting import activities
 from agent.model import Deal, Link, ObjectionLife, Pipeline, Rep, Stage, StageMove
 from agent.store import histories, mirror
 from agent.store.tables import activity, ledger, link, stage_event
@@ -66,7 +65,8 @@ class Book(NamedTuple):
     work: Sequence[Work] = ()
 
 
-def load(tx: Connection) -> Book:
+def load(tx: Connection, rows: Iterable[Mapping[str, Any]]) -> Book:
+    """`rows`: every letter and meeting, as exported."""
     said = histories.every(tx)
     events = tx.execute(select(stage_event).order_by(stage_event.c.date, stage_event.c.id))
     return Book(
@@ -75,12 +75,12 @@ def load(tx: Connection) -> Book:
         entered=[Entered(r.deal_id, r.stage, r.date, r.by) for r in events],
         proposed=[m for h in said for m in h.moves if m.state == "proposed"],
         objections=[o for h in said for o in h.objections],
-        work=sorted(_work(tx)),
+        work=sorted(_work(rows)),
     )
 
 
-def _work(tx: Connection) -> Iterator[Work]:
-    for row in activities(tx):
+def _work(rows: Iterable[Mapping[str, Any]]) -> Iterator[Work]:
+    for row in rows:
         is_letter = row["kind"] == "message"
         at = datetime.fromisoformat(row["date"] if is_letter else row["end"] or row["start"])
         if row["outcome"] == "logged":
@@ -222,7 +222,7 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
 def logged(tx: Connection, book: Book) -> list[LoggedRow]:
     """Per client and deal, by name; what belongs to two deals counts at both."""
     dates: dict[tuple[str, str, tuple[str, ...]], dict[str, list[datetime]]] = defaultdict(lambda: defaultdict(list))
-    names = {c.id: c.name for c in mirror.companies(tx)} | {c.id: c.name for c in mirror.contacts(tx)}
+    names = mirror.client_names(tx)
     for kind, date, one in _logged_links(tx):
         client = names.get(one.company_id or next(iter(one.contact_ids), ""), "")
         for deal_id in one.deal_ids or ("",):
@@ -250,10 +250,10 @@ def _logged_links(tx: Connection) -> Iterator[tuple[str, datetime, Link]]:
             yield kind, date, one
 
 
-def left_out(tx: Connection, calendars: Sequence[str]) -> list[LeftOut]:
+def left_out(tx: Connection, rows: Iterable[Mapping[str, Any]], calendars: Sequence[str]) -> list[LeftOut]:
     """Every reason with its counts; of what was excluded only its rule is known, and where it stood."""
     counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for row in activities(tx):
+    for row in rows:
         if row["outcome"] != "logged":
             counts[row["outcome"], row["reason"] or ""][row["kind"]] += 1
     excluded = select(ledger.c.source, ledger.c.reason).where(ledger.c.outcome == "excluded")

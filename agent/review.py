@@ -19,7 +19,7 @@ from agent.known import Answer
 from agent.model import History, Link, Message, Pipeline, Reading, Reason
 from agent.store import answers, histories, mirror, pending
 from agent.store.forget import fetch_again
-from agent.store.rows import chunks, record_of
+from agent.store.rows import chunks, record_of, title_of
 from agent.store.tables import activity, ledger, link, membership, reading, sighting
 from agent.texts import say
 from classifiers.clean import new_text
@@ -83,7 +83,7 @@ def _desk(tx: Connection, pipelines: Iterable[Pipeline]) -> Desk:
         tx=tx,
         said=histories.every(tx),
         verdicts=Verdicts.of(given.answer for given in answers.every(tx)),
-        names={r.id: r.name for rows in (mirror.contacts(tx), mirror.companies(tx), deals) for r in rows},
+        names=mirror.client_names(tx) | {d.id: d.name for d in deals},
         pipelines={p.name: p for p in pipelines},
         pipeline_of={d.id: d.pipeline for d in deals},
     )
@@ -91,8 +91,7 @@ def _desk(tx: Connection, pipelines: Iterable[Pipeline]) -> Desk:
 
 def _subject(tx: Connection, case: Case) -> str:
     row = tx.execute(select(activity.c.kind, activity.c.record).where(activity.c.key == case.evidence)).first()
-    record = record_of(row.kind, row.record) if row is not None and row.record else None
-    return str(getattr(record, "subject", getattr(record, "title", "")))
+    return title_of(row) if row is not None else ""
 
 
 # -- what is asked -------------------------------------------------------------------------------------------------
@@ -176,7 +175,7 @@ def _moves(desk: Desk) -> Iterator[Case]:
 
 def _objections(desk: Desk) -> Iterator[Case]:
     for one in (o for said in desk.said for o in said.objections if o.why):
-        if one.key not in desk.verdicts.taken_back | desk.verdicts.accepted:
+        if one.key not in desk.verdicts.decided:
             yield Case(
                 key=one.key,
                 kind="objection",
@@ -193,7 +192,7 @@ def _objections(desk: Desk) -> Iterator[Case]:
 def _records(desk: Desk) -> Iterator[Case]:
     """New deals that are asked for, and perhaps in which pipeline."""
     for new in (r for said in desk.said for r in said.records if r.state == "proposed"):
-        if new.key not in desk.verdicts.taken_back | desk.verdicts.accepted:
+        if new.key not in desk.verdicts.decided:
             yield Case(
                 key=new.key,
                 kind="record",
@@ -230,7 +229,7 @@ KINDS: tuple[Callable[[Desk], Iterator[Case]], ...] = (_which_deal, _moves, _obj
 # -- what is answered ----------------------------------------------------------------------------------------------
 
 
-class Given(NamedTuple):
+class Decision(NamedTuple):
     """An answer, and whose fold asks for it."""
 
     answer: Answer
@@ -250,7 +249,7 @@ def give(tx: Connection, pipelines: Iterable[Pipeline], key: str, said: str, by:
     keep(tx, given, by, at)
 
 
-def keep(tx: Connection, given: Given, by: str, at: datetime) -> None:
+def keep(tx: Connection, given: Decision, by: str, at: datetime) -> None:
     """Write an answer down, and have its clients folded again."""
     answers.give(tx, given.answer, given.about, by, at, given.said)
     pending.mark_dirty(tx, _clients_of(tx, given.about))
@@ -263,19 +262,19 @@ def _clients_of(tx: Connection, about: str) -> set[str]:
     return set(tx.scalars(select(membership.c.client).join(activity).where(activity.c.key == about)))
 
 
-def _answer_of(case: Case, said: str) -> Given:
+def _answer_of(case: Case, said: str) -> Decision:
     if said not in case.answers:
         raise Rejected(say("review.not_an_answer", said=said, key=case.key, answers=", ".join(case.answers)))
     if case.kind == "spoof":
-        return Given(Answer(kind="accepted" if said == ACCEPT else "vouched", subject=case.key), case.key)
+        return Decision(Answer(kind="accepted" if said == ACCEPT else "vouched", subject=case.key), case.key)
     kind = "declined" if said == DECLINE else "accepted"
     if case.kind == "record":
         chosen = "" if said in (ACCEPT, DECLINE) else said
-        return Given(Answer(kind=kind, subject=case.key, evidence=case.evidence, pipeline=chosen), case.evidence)
+        return Decision(Answer(kind=kind, subject=case.key, evidence=case.evidence, pipeline=chosen), case.evidence)
     about, deal_ids = f"deal:{case.deal_id}", (case.deal_id,)
     if case.kind == "objection":
-        return Given(Answer(kind=kind, subject=case.key, deal_ids=deal_ids, evidence=case.evidence), about)
-    return Given(
+        return Decision(Answer(kind=kind, subject=case.key, deal_ids=deal_ids, evidence=case.evidence), about)
+    return Decision(
         Answer(
             kind=kind,
             subject=case.key,
@@ -289,7 +288,7 @@ def _answer_of(case: Case, said: str) -> Given:
     )
 
 
-def _deals_named(tx: Connection, key: str, said: str) -> Given:
+def _deals_named(tx: Connection, key: str, said: str) -> Decision:
     """Which deals a letter or meeting is about, in a person's word; what other clients say of it stays."""
     row = tx.execute(select(activity.c.key).where(activity.c.key == key)).first()
     if row is None:
@@ -307,4 +306,4 @@ def _deals_named(tx: Connection, key: str, said: str) -> Given:
         there = ", ".join(sorted(known)) or "-"
         raise Rejected(say("review.no_such_deal", deals=", ".join(sorted(named - known)), key=key, there=there))
     before = tuple(sorted({i for one in logged for i in one.deal_ids}))
-    return Given(Answer(kind="linked", subject=key, deal_ids=tuple(sorted(named | sure))), key, before)
+    return Decision(Answer(kind="linked", subject=key, deal_ids=tuple(sorted(named | sure))), key, before)

@@ -17,6 +17,11 @@ REACH = 3  # stages that a deal may pass by at once
 _ORDER = {name: place for place, name in enumerate(MILESTONES)}
 
 
+def funnel_order(pipelines: Iterable[Pipeline]) -> dict[tuple[str, str], tuple[int, int]]:
+    """(pipeline, stage) -> (place of the pipeline, of the stage in it), as the config has them."""
+    return {(p.name, s.name): (n, place) for n, p in enumerate(pipelines) for place, s in enumerate(p.stages)}
+
+
 @dataclass
 class Progress:
     """One deal while the fold walks through time."""

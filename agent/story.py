@@ -10,7 +10,7 @@ from agent.changes import move_of
 from agent.model import Company, Contact, Deal, Link, ObjectionLife, StageMove
 from agent.store import answers, handoffs, histories, mirror, outbox
 from agent.store.answers import Given
-from agent.store.rows import record_of
+from agent.store.rows import title_of
 from agent.store.tables import activity, link
 from agent.store.tables import outbox as outbox_table
 
@@ -103,11 +103,9 @@ def _activities(tx: Connection, of: str) -> Iterator[Event]:
         if of not in (*one.deal_ids, *one.contact_ids, one.company_id) or count == MOST:
             continue
         count += 1
-        record = record_of(row.kind, row.record) if row.record else None
-        said = getattr(record, "subject", getattr(record, "title", ""))
         reasons = (r for c in one.candidates if c.deal_id == of for r in c.reasons)
         why = ", ".join(f"{r.name} {r.weight:+g}" + (f" ({r.detail})" if r.detail else "") for r in reasons)
-        yield Event(at=row.date, what=row.kind, key=row.key, said=said, why=one.settled or why)
+        yield Event(at=row.date, what=row.kind, key=row.key, said=title_of(row), why=one.settled or why)
 
 
 # -- what was decided ----------------------------------------------------------------------------------------------
@@ -179,6 +177,4 @@ def _of_change(tx: Connection, key: str) -> Story | None:
 
 def _one_activity(tx: Connection, key: str) -> Iterator[Event]:
     for row in tx.execute(select(activity).where(activity.c.key == key)):
-        record = record_of(row.kind, row.record) if row.record else None
-        said = getattr(record, "subject", getattr(record, "title", ""))
-        yield Event(at=row.date, what=row.kind, key=row.key, said=said)
+        yield Event(at=row.date, what=row.kind, key=row.key, said=title_of(row))

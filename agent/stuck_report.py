@@ -1,12 +1,14 @@
 """The report on what is stuck: open deals without a letter from the client for so many days, and what holds them."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
 
 from agent.model import ObjectionLife, Pipeline
-from agent.reports import Book
+from agent.reports import Book, Work
+from agent.stages import funnel_order
 
 
 class StuckRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,17 +28,24 @@ class StuckRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def stuck(book: Book, pipelines: Iterable[Pipeline], days: int, now: datetime) -> list[StuckRow]:
     """In the funnel's order; of one stage, the longest silent first."""
-    ranks = {(p.name, s.name): (n, place) for n, p in enumerate(pipelines) for place, s in enumerate(p.stages)}
+    places = funnel_order(pipelines)
     rows = [row for row in _open_deals(book, now) if row.days >= days]
-    unranked = (len(ranks), 0)
-    return sorted(rows, key=lambda r: (ranks.get((r.pipeline, r.stage), unranked), r.stage, -r.days, r.deal_id))
+    last = (len(places), 0)
+    return sorted(rows, key=lambda r: (places.get((r.pipeline, r.stage), last), r.stage, -r.days, r.deal_id))
 
 
 def _open_deals(book: Book, now: datetime) -> Iterable[StuckRow]:
+    done, held = defaultdict[str, list[Work]](list), defaultdict[str, list[ObjectionLife]](list)
+    for one in book.work:
+        if one.at <= now:
+            done[one.deal_id].append(one)
+    for o in book.objections:
+        if o.state != "closed" and not o.why:
+            held[o.deal_id].append(o)
     for deal in book.deals.values():
         if deal.status != "open":
             continue
-        work = [w for w in book.work if w.deal_id == deal.id and w.at <= now]
+        work = done[deal.id]
         theirs = max((w.at for w in work if w.from_client), default=None)
         since = theirs or deal.created_at
         if since is None:  # nothing is known of it but that it exists
@@ -51,5 +60,5 @@ def _open_deals(book: Book, now: datetime) -> Iterable[StuckRow]:
             last_letter=theirs,
             last_ours=max((w.at for w in work if w.kind == "message" and not w.from_client), default=None),
             last_meeting=max((w.at for w in work if w.kind == "meeting"), default=None),
-            objections=tuple(o for o in book.objections if o.deal_id == deal.id and o.state != "closed" and not o.why),
+            objections=tuple(held[deal.id]),
         )

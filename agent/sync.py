@@ -9,7 +9,7 @@ deliver  history - written -> CRM   only the difference, through the outbox
 
 import math
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
@@ -68,16 +68,8 @@ def sync(flow: Flow, wanted: Sequence[SourceConfig]) -> Done:
 
 
 def understand(flow: Flow, *, fresh_only: bool = False) -> int:
-    """Read, fold and deliver what waits; returns how many changes were written.
-
-    Whoever was created by it has letters that were nobody's before: these are folded and delivered too.
-    """
-    written = 0
-    while True:
-        folded = digest(flow, fresh_only=fresh_only)
-        written += folded.written + (count := deliver(flow))
-        if not (folded.folded and count):
-            return written
+    """Read, fold and deliver what waits; returns how many changes were written."""
+    return _with_newcomers(flow, lambda: digest(flow, fresh_only=fresh_only))
 
 
 def digest(flow: Flow, *, fresh_only: bool = False, patience: float = math.inf) -> Digested:
@@ -100,14 +92,25 @@ def digest(flow: Flow, *, fresh_only: bool = False, patience: float = math.inf) 
 
 def settle(flow: Flow) -> int:
     """Fold who waits and deliver: what a person's answer changes needs no reading. Returns the changes written."""
+    return _with_newcomers(flow, lambda: Digested(read=0, folded=all_of(flow, fold_some), written=0, more=False))
+
+
+def _with_newcomers(flow: Flow, fold_all: Callable[[], Digested]) -> int:
+    """Fold and deliver: whoever was created by it has letters that were nobody's before, which are folded too."""
     written = 0
     while True:
-        folded = 0
-        while not flow.stopping() and (count := fold_some(flow)):
-            folded += count
-        written += (count := deliver(flow))
-        if not (folded and count):
+        done = fold_all()
+        written += done.written + (count := deliver(flow))
+        if not (done.folded and count):
             return written
+
+
+def all_of(flow: Flow, step: Callable[[Flow], int]) -> int:
+    """Take this step until nothing is left for it; returns how much was done."""
+    done = 0
+    while not flow.stopping() and (count := step(flow)):
+        done += count
+    return done
 
 
 def pull(flow: Flow) -> None:
@@ -137,9 +140,9 @@ def read(flow: Flow) -> int:
     if not batch:
         return 0
     letters = {content: letter for _, content, letter in batch}
-    answers = flow.readers.run("classifiers:read", list(letters.values()), flow.config.reader)
+    opinions = flow.readers.run("classifiers:read", list(letters.values()), flow.config.reader)
     named = version(flow.config.reader)
-    readings = {c: _or_nothing(a, named) for c, a in zip(letters, answers, strict=True)}
+    readings = {c: _or_nothing(a, named) for c, a in zip(letters, opinions, strict=True)}
     with flow.store.transaction() as tx:
         pending.save_readings(tx, [(i, content, readings[content]) for i, content, _ in batch])
     flow.tell(Progress("read", done=len(batch)))

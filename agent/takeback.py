@@ -10,13 +10,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from agent.answers import Move, Verdicts
-from agent.changes import move_of, standing_moves
+from agent.changes import standing_moves, times_told
 from agent.known import Client
-from agent.model import Change, Deal, History, Pipeline
+from agent.model import CREATES, Change, Deal, History, Pipeline
 from agent.sent import Sent
 
 WHY = "taken back by a person"
-CREATED = {"create_company": "company", "create_contact": "contact", "create_deal": "deal"}
+CREATED = {change: record for record, change in CREATES.items()}
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 SUPERSEDED = "an earlier proof had brought the deal further"
 
@@ -68,12 +68,8 @@ def _of_moves(
             "stage": None if _touched(deal, moved_at) else stage,
             "why": why,
         }
-        times = sum(1 for s in sent if move_of(s) == key)
-        changes.append(
-            Change(
-                key=f"withdraw:{key}:{times}", kind="withdraw_stage", subject=one.subject, needs=(one.key,), body=body
-            )
-        )
+        again = f"withdraw:{key}:{times_told(key, sent)}"
+        changes.append(Change(key=again, kind="withdraw_stage", subject=one.subject, needs=(one.key,), body=body))
     return changes[::-1]  # the latest move first, so that a deal goes back the way it came
 
 

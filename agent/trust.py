@@ -11,6 +11,7 @@ import msgspec
 
 from agent.answers import Verdicts
 from agent.model import History, Pipeline
+from agent.stages import funnel_order
 
 
 class TrustRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +57,7 @@ def trust(
             asked = {"accepted": "accepted", "overruled": "declined"}
             what = asked[judged.verdict] if judged.move.state == "proposed" else judged.verdict
             count(judged.move.deal_id, judged.move.before, judged.move.stage, what)
-    places = {(p.name, s.name): (n, m) for n, p in enumerate(pipelines) for m, s in enumerate(p.stages)}
+    places = funnel_order(pipelines)
     last = (len(places), len(places))
     order = sorted(counts, key=lambda k: (places.get((k[0], k[2]), last), places.get((k[0], k[1]), last), k))
     return [_row(key, counts[key]) for key in order]

@@ -13,7 +13,7 @@ from agent.changes import merged, move_of, standing_moves
 from agent.errors import Rejected
 from agent.known import Answer
 from agent.objection_changes import shown_objection
-from agent.review import Given
+from agent.review import Decision
 from agent.store import answers, histories, outbox
 from agent.store.tables import activity
 from agent.store.tables import outbox as outbox_table
@@ -29,7 +29,7 @@ class Target(NamedTuple):
     said: tuple[str, ...] = ()
 
 
-def undo(tx: Connection, key: str, *, redo: bool = False) -> Given:
+def undo(tx: Connection, key: str, *, redo: bool = False) -> Decision:
     """The answer that takes a write back, or (`redo`) lets it stand after all. Rejected says why there is none."""
     target = _target(tx, key)
     given = [g.answer.kind for g in answers.on(tx, target.answer.subject)]
@@ -44,7 +44,7 @@ def undo(tx: Connection, key: str, *, redo: bool = False) -> Given:
         raise Rejected(say("undo.already", key=key))
     if not redo and not target.stands:
         raise Rejected(say("undo.not_written", key=key))
-    return Given(
+    return Decision(
         msgspec.structs.replace(target.answer, kind="restored" if redo else "undone"), target.about, target.said
     )
 

@@ -1,9 +1,11 @@
 """`report`: what a sales manager asks: the funnel, the objections, what is stuck, and whether all was captured."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from itertools import groupby
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -16,6 +18,7 @@ from agent.cli.coverage import print_coverage, print_mine, print_stuck
 from agent.cli.objections import rep_name, show_objections
 from agent.config import Config
 from agent.coverage_report import coverage, mine, who
+from agent.exporting import activities
 from agent.flow import owners_of, utc_now
 from agent.objection_report import objection_report
 from agent.store import answers, histories, mirror
@@ -37,14 +40,23 @@ class Report(StrEnum):
     mine = "mine"
 
 
-class Asked(NamedTuple):
-    """What a report is computed from."""
+@dataclass
+class Asked:
+    """What a report is computed from; what it needs of it is gathered once."""
 
     tx: Connection
     config: Config
-    book: reports.Book
     days: int
     owner: str
+
+    @cached_property
+    def every(self) -> list[dict[str, Any]]:
+        """Letters and meetings, as exported."""
+        return list(activities(self.tx))
+
+    @cached_property
+    def book(self) -> reports.Book:
+        return reports.load(self.tx, self.every)
 
 
 Told = tuple[Any, Callable[[], None]]  # what --json prints, and how a person is told the same
@@ -59,7 +71,7 @@ def report(
 ) -> None:
     """The funnel per manager; objections; what is stuck, was logged, was left out; whether all was captured."""
     with opened(config) as (loaded, store), store.reading() as tx:
-        rows, show = TELLERS[name](Asked(tx, loaded, reports.load(tx), days, owner))
+        rows, show = TELLERS[name](Asked(tx, loaded, days, owner))
     if as_json:
         print(safe_json(msgspec.json.encode(rows).decode()))
     else:
@@ -85,7 +97,7 @@ def _logged(asked: Asked) -> Told:
 
 
 def _skipped(asked: Asked) -> Told:
-    rows = reports.left_out(asked.tx, [c.name for c in asked.config.calendars])
+    rows = reports.left_out(asked.tx, asked.every, [c.name for c in asked.config.calendars])
     return rows, lambda: _print_left_out(rows)
 
 
@@ -100,7 +112,7 @@ def _stuck(asked: Asked) -> Told:
 
 
 def _coverage(asked: Asked) -> Told:
-    found = coverage(asked.tx, asked.book, owners_of(asked.config, asked.tx))
+    found = coverage(asked.tx, asked.every, asked.book, owners_of(asked.config, asked.tx))
     return found, lambda: print_coverage(found, asked.book)
 
 
@@ -109,9 +121,9 @@ def _mine(asked: Asked) -> Told:
     rep = who(asked.tx, asked.owner, owners)
     if rep is None:
         raise typer.BadParameter(say("report.whose", owners=", ".join(sorted(set(owners.values())))))
-    found = mine(asked.tx, rep, [source for source, of in owners.items() if of == rep])
-    clients = {c.id: c.name for c in mirror.companies(asked.tx)} | {c.id: c.name for c in mirror.contacts(asked.tx)}
-    return found, lambda: print_mine(found, asked.book, clients)
+    found = mine(asked.tx, asked.every, rep, [source for source, of in owners.items() if of == rep])
+    book, clients = asked.book, mirror.client_names(asked.tx)
+    return found, lambda: print_mine(found, book, clients)
 
 
 TELLERS: dict[Report, Callable[[Asked], Told]] = {

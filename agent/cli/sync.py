@@ -13,7 +13,6 @@ import typer
 from sqlalchemy import Connection, func, select
 
 from agent import reconcile as proving
-from agent import reports
 from agent.advice import advice
 from agent.cli.common import (
     PERSON,
@@ -38,7 +37,7 @@ from agent.deliver import CrmUnreachable
 from agent.flow import Flow, Progress, never_written, utc_now
 from agent.model import StageMove
 from agent.retention import let_go_old_words
-from agent.store import Store, outbox, records, sources
+from agent.store import Store, histories, outbox, records, sources
 from agent.store.copies import throwaway_copy
 from agent.store.tables import outbox as outbox_table
 from agent.sync import Done
@@ -234,7 +233,8 @@ def on_a_copy(config: Config, store: Store, watch: Watch) -> Iterator[Flow]:
 
 def _proposed(tx: Connection) -> dict[str, dict[str, Any]]:
     """The moves and the deals that a person would be asked about, as the changes that they would become."""
-    moves = [_as_change(move) for move in reports.load(tx).proposed]
+    waiting = (move for said in histories.every(tx) for move in said.moves if move.state == "proposed")
+    moves = [_as_change(move) for move in waiting]
     deals = [
         {"key": new.key, "kind": "create_deal", "body": new.body | {"quote": new.quote, "why": new.why}}
         for new in records.proposed(tx)

@@ -24,6 +24,7 @@ from agent.store.tables import (
 )
 
 BY_FOLD = ("private", "vendor", "recruit", "newsletter")  # reasons that a later contact puts in question
+ABOUT = ("evidence", "activity", "closed_by")  # where a change's body names an activity
 WORDLESS: dict[str, Any] = {
     "subject": "",
     "excerpt": "",
@@ -44,7 +45,7 @@ def forget_words(tx: Connection, activities: Sequence[str]) -> None:
         _blank_outbox(tx, keys)
         tx.execute(update(crm_activity).where(crm_activity.c.key.in_(keys)).values(subject="", excerpt=""))
         tx.execute(update(stage_event).where(stage_event.c.evidence.in_(keys)).values(quote=""))
-        wordless = {"reason": None, "condition": None, "quote": "", "closed_quote": ""}
+        wordless = {name: nothing for name, nothing in WORDLESS.items() if name in crm_objection.c}
         tx.execute(update(crm_objection).where(crm_objection.c.activity.in_(keys)).values(**wordless))
         tx.execute(update(crm_objection).where(crm_objection.c.closed_by.in_(keys)).values(closed_quote=""))
 
@@ -55,7 +56,7 @@ def _blank_outbox(tx: Connection, keys: Collection[str]) -> None:
     about = or_(
         outbox.c.subject.in_(keys),
         outbox.c.subject.in_(raised),
-        *(body[name].as_string().in_(keys) for name in ("evidence", "activity", "closed_by")),
+        *(body[name].as_string().in_(keys) for name in ABOUT),
     )
     for row in list(tx.execute(select(outbox.c.seq, outbox.c.body).where(about))):
         blank = {**row.body, **{name: nothing for name, nothing in WORDLESS.items() if name in row.body}}

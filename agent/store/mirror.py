@@ -55,6 +55,11 @@ def contacts(tx: Connection, row_id: str | None = None) -> list[Contact]:
     ]
 
 
+def client_names(tx: Connection) -> dict[str, str]:
+    """Companies and contacts by id, as they are called."""
+    return {c.id: c.name for c in companies(tx)} | {c.id: c.name for c in contacts(tx)}
+
+
 def deals(tx: Connection, row_id: str | None = None) -> list[Deal]:
     """Deals as people left them: our own moves are not among their events, and do not close them."""
     events: dict[str, list[StageEvent]] = defaultdict(list)

@@ -7,15 +7,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, update
 
-from agent.model import Change
+from agent.model import CREATES, Change
 from agent.sent import Sent
 from agent.store.rows import chunks
 from agent.store.tables import outbox
 
 AN_HOUR = timedelta(hours=1)
-CREATIONS = ("create_company", "create_contact", "create_deal")
-
-
+CREATIONS = tuple(CREATES.values())
 NOTICE = "notify"
 
 

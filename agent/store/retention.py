@@ -12,12 +12,10 @@ from agent import wordless
 from agent.changes import merged
 from agent.known import NO_READING, Stood
 from agent.model import History, Link, Reading
-from agent.store.forget import forget_words
+from agent.store.forget import ABOUT, forget_words
 from agent.store.histories import links_of
 from agent.store.rows import chunks, record_of
 from agent.store.tables import activity, dirty, history, link, membership, outbox, reading, stood, to_read
-
-ABOUT = ("evidence", "activity", "closed_by")  # where a change's body names an activity
 
 
 def let_go_before(tx: Connection, day: datetime, now: datetime) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Dialect, Table, func, insert, select
 
-from agent.model import Meeting, Message
+from agent.model import Meeting, Message, title
 
 CHUNK = 500  # values in one IN (...)
 
@@ -44,6 +44,11 @@ def _driver_insert(dialect: Dialect, table: Table) -> tuple[str, list[tuple[int,
     processors: list[Any] = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in table.columns]
     places = [(place, process) for place, process in enumerate(processors) if process is not None]
     return str(insert(table).compile(dialect=dialect)), places
+
+
+def title_of(row: Any) -> str:
+    """What an activity is called; empty when no text of it is kept. The row has `kind` and `record`."""
+    return title(record_of(row.kind, row.record)) if row.record else ""
 
 
 def record_of(kind: str, record: str) -> Message | Meeting:

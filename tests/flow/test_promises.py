@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete
 
 import connectors
 from agent.known import Answer
-from agent.review import Given
+from agent.review import Decision
 from agent.store import answers, memberships, mirror, pending
 from agent.store.sources import state
 from agent.store.tables import activity, crm_activity, ledger, outbox, participant
@@ -237,7 +237,7 @@ def test_one_answer_settles_the_whole_thread(world: CompanyWorld) -> None:
     assert (asked["outcome"], asked["deal_ids"]) == ("logged", [])
     assert asked["ambiguous"] == ["freezer", "shelves"] == world.message("five")["ambiguous"]
     one = Answer(kind="linked", subject=asked["key"], deal_ids=("shelves",))
-    answered(world, lambda tx: Given(one, asked["key"]))
+    answered(world, lambda tx: Decision(one, asked["key"]))
     world.sync()
     assert world.message("ring")["deal_ids"] == ["shelves"] == world.message("five")["deal_ids"]
     assert {tuple(row.deal_ids) for row in world.table(crm_activity)} == {("shelves",)}
@@ -259,7 +259,7 @@ def two_deals(world: CompanyWorld) -> None:
     world.import_crm(rows)
 
 
-def answered(world: CompanyWorld, decide: Callable[[Connection], Given]) -> None:
+def answered(world: CompanyWorld, decide: Callable[[Connection], Decision]) -> None:
     with world.store.transaction() as tx:
         given = decide(tx)
         answers.give(tx, given.answer, given.about, "anna", world.clock(), given.said)
