@@ -5,15 +5,12 @@ import msgspec
 from classifiers.phrases import BREAKS
 from classifiers.spans import Sentence
 
-_AFTER = tuple(  # the condition starts after these
-    tuple(line.split())
-    for line in (
-        "if|once|when|as soon as|as long as|so long as|provided that|provided|providing|on condition that|on the "
-        "condition that|unless|in case"
-        "|assuming|the moment|если|когда|как только|при условии , что|при условии что|при условии|лишь бы|в "
-        "случае , если|в случае если|раз|коли|ежели"
-    ).split("|")
-)
+CONJUNCTIONS = (  # a condition starts behind these
+    "if|once|when|as soon as|as long as|so long as|provided that|provided|providing|on condition that|on the "
+    "condition that|unless|in case|assuming|the moment|если|когда|как только|при условии, что|при условии что|лишь бы|"
+    "в случае, если|в случае если|раз|коли|ежели"
+).split("|")
+_AFTER = tuple(tuple(phrase.replace(",", " ,").split()) for phrase in (*CONJUNCTIONS, "при условии"))
 _SURE = frozenset(  # these make a condition without a promise beside them
     tuple(line.split())
     for line in (

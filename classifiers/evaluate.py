@@ -28,6 +28,17 @@ BATCH = 64  # letters read at once, as the agent does
 COVERAGES = (0.25, 0.5, 0.75, 1.0)
 KINDS = (*(f"milestone:{name}" for name in MILESTONES), *(f"objection:{name}" for name in OBJECTION_TYPES))
 ANY = "objection:any"
+HEADLINES = (
+    "milestones_micro",
+    "objections_macro",
+    "any_objection",
+    "false_alarms",
+    "false_milestones",
+    "genuineness",
+    "reason",
+    "condition",
+    "written",
+)
 LABELS = (*KINDS, ANY, "genuine", "stalling", "automated", "not_business")
 _AT = {label: number for number, label in enumerate(LABELS)}
 RIGHT, FALSE, MISSED = range(3)
@@ -287,6 +298,15 @@ def evaluation(rows: Sequence[Row], readings: Sequence[Reading]) -> dict[str, Re
         language: [one for one in verdicts if one.row.lang == language] for language in ("en", "ru")
     }
     return {name: report(some) for name, some in groups.items() if some}
+
+
+def figures(rows: Sequence[Row], readings: Sequence[Reading]) -> dict[str, float]:
+    """The head lines of all letters, and of each language under its name."""
+    return {
+        name if group == "all" else f"{group}.{name}": getattr(one, name).value
+        for group, one in evaluation(rows, readings).items()
+        for name in HEADLINES
+    }
 
 
 # -- probabilities ----------------------------------------------------------------------------------------------------

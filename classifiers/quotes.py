@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from agent.model import Span
+from classifiers.conditions import CONJUNCTIONS
 from classifiers.encoder import Encoded, Numbers
 from classifiers.spans import Sentence, span
 
@@ -22,12 +23,7 @@ _LEAD_IN = frozenset(
     "а и но так потому ведь однако только что поскольку увы".split()
 )
 _CONJUNCTIONS = tuple(
-    tuple(line.split())
-    for line in (
-        "if|once|when|as soon as|as long as|so long as|provided that|provided|providing|on condition that|on the "
-        "condition that|unless|in case|assuming|the moment|the minute|only if|если|когда|как только|если только|при "
-        "условии, что|при условии что|лишь бы|в случае, если|в случае если|раз|коли|ежели|пока"
-    ).split("|")
+    tuple(phrase.split()) for phrase in (*CONJUNCTIONS, "the minute", "only if", "если только", "пока")
 )
 _KEPT = frozenset("until till after with without from by at under при после до с со без от за под на".split())
 

@@ -178,11 +178,11 @@ def _ruled(one: Prepared, some: tuple[Sentence, ...], house: tuple[HousePhrases,
 
 def _weighed(one: Ruled, seen: Example, scores: Scores, manifest: Manifest) -> Reading:
     prepared = one.prepared
-    asked = (prepared.letter, one.sentences, scores)
-    proven = votes.milestones(*asked, one.milestones, manifest)
+    heard = votes.Heard(prepared.letter, one.sentences, seen, scores, manifest)
+    proven = votes.milestones(heard, one.milestones)
     if not prepared.machine and scores.labels[MACHINE].probability >= manifest.machine:
         one = msgspec.structs.replace(one, prepared=msgspec.structs.replace(prepared, machine="machine"), settling=())
-    held = () if one.prepared.machine else votes.objections(*asked, seen, one.objections, manifest)
+    held = () if one.prepared.machine else votes.objections(heard, one.objections)
     return _reading(one, proven, held, full_version(manifest.version, one.rules))
 
 

@@ -6,11 +6,12 @@ says stands whatever the heads say.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from agent.model import MILESTONES, Letter, MilestoneRead, ObjectionRead, Span
 from classifiers import quotes
 from classifiers.features import Example
-from classifiers.heads import ANY, SPANS, STALLING, Scores
+from classifiers.heads import ANY, STALLING, Scores
 from classifiers.house import SIDE
 from classifiers.manifest import Manifest
 from classifiers.objections import REPORTED
@@ -26,14 +27,23 @@ LEAST = 0.25  # of a confidence: what is less sure is not even kept
 SECOND = 0.5  # so probable must a further type be, in a sentence of its own
 
 
-def milestones(
-    letter: Letter, some: Sequence[Sentence], scores: Scores, ruled: Sequence[MilestoneRead], manifest: Manifest
-) -> tuple[MilestoneRead, ...]:
+class Heard(NamedTuple):
+    """A letter, and what the heads say of it."""
+
+    letter: Letter
+    sentences: Sequence[Sentence]
+    seen: Example
+    scores: Scores
+    manifest: Manifest
+
+
+def milestones(heard: Heard, ruled: Sequence[MilestoneRead]) -> tuple[MilestoneRead, ...]:
     """One read per milestone that is probable enough, in the order in which the letter proves them."""
+    letter, manifest = heard.letter, heard.manifest
     found: list[MilestoneRead] = []
     by_rule = {read.name: read for read in ruled}
     for name in MILESTONES:
-        said = scores.labels[name]
+        said = heard.scores.labels[name]
         known = by_rule.get(name)
         sure = round(manifest.milestones.confidence(said.probability, said.probability), 3)
         if known and of_house(known.by):
@@ -48,37 +58,24 @@ def milestones(
             MilestoneRead(
                 name=name,
                 confidence=sure,
-                evidence=known.evidence if known else sentence_span(letter.body, some[said.at]),
+                evidence=known.evidence if known else sentence_span(letter.body, heard.sentences[said.at]),
                 by=f"{known.by}+{manifest.version}" if known else manifest.version,
             )
         )
     return tuple(sorted(found, key=lambda read: (read.evidence.start, read.name)))
 
 
-def objections(
-    letter: Letter,
-    some: Sequence[Sentence],
-    scores: Scores,
-    seen: Example,
-    ruled: Sequence[ObjectionRead],
-    manifest: Manifest,
-) -> tuple[ObjectionRead, ...]:
+def objections(heard: Heard, ruled: Sequence[ObjectionRead]) -> tuple[ObjectionRead, ...]:
     """What the admin's own phrases say, and what rules and heads say besides, of other types in other sentences."""
     own = tuple(read for read in ruled if of_house(read.by))
     types, places = {read.type for read in own}, {read.evidence.start for read in own}
-    weighed = _weighed(letter, some, scores, seen, [read for read in ruled if read not in own], manifest)
+    weighed = _weighed(heard, [read for read in ruled if read not in own])
     return (*own, *(read for read in weighed if read.type not in types and read.evidence.start not in places))
 
 
-def _weighed(
-    letter: Letter,
-    some: Sequence[Sentence],
-    scores: Scores,
-    seen: Example,
-    ruled: Sequence[ObjectionRead],
-    manifest: Manifest,
-) -> tuple[ObjectionRead, ...]:
+def _weighed(heard: Heard, ruled: Sequence[ObjectionRead]) -> tuple[ObjectionRead, ...]:
     """The likeliest objection, and a further one in a sentence of its own; of ours only what records the client's."""
+    letter, some, scores, manifest = heard.letter, heard.sentences, heard.scores, heard.manifest
     there = scores.labels[ANY]
     if ruled and there.probability < manifest.objections.propose:
         stands = there.probability >= AGREED_OBJECTION or sum(len(one.words) for one in some) <= SHORT
@@ -96,7 +93,7 @@ def _weighed(
         if sure < LEAST:
             break
         genuine = scores.labels[STALLING].probability < 0.5
-        reason, condition = _quotes(letter, some, scores, seen, at, manifest) if genuine else (None, None)
+        reason, condition = _quotes(heard, at) if genuine else (None, None)
         found.append(
             ObjectionRead(
                 type=name,
@@ -111,12 +108,13 @@ def _weighed(
     return tuple(found)
 
 
-def _quotes(
-    letter: Letter, some: Sequence[Sentence], scores: Scores, seen: Example, at: int, manifest: Manifest
-) -> tuple[Span | None, ...]:
+def _quotes(heard: Heard, at: int) -> tuple[Span | None, ...]:
     """Reason and condition: the run of pieces that looks most like one, near the sentence that objects."""
-    near = [place for place in (at, at + 1, at - 1, at + 2, at - 2) if 0 <= place < len(seen.encoded)]
+    encoded = heard.seen.encoded
+    near = [place for place in (at, at + 1, at - 1, at + 2, at - 2) if 0 <= place < len(encoded)]
     return tuple(
-        quotes.best(letter.body, some, seen.encoded, [one[:, number] for one in scores.spans], near, lean)
-        for number, lean in zip(range(len(SPANS)), manifest.spans, strict=True)
+        quotes.best(
+            heard.letter.body, heard.sentences, encoded, [one[:, number] for one in heard.scores.spans], near, lean
+        )
+        for number, lean in enumerate(heard.manifest.spans)
     )

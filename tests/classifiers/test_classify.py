@@ -1,6 +1,7 @@
 """The reader as a filter of JSON lines."""
 
 import json
+from typing import Any, Literal
 
 from classifiers import WRITE
 from classifiers.classify import BATCH, classify_lines
@@ -11,8 +12,8 @@ def ask(**fields: object) -> str:
     return json.dumps({"id": "a", "direction": "inbound", "subject": "", "body": "", **fields}, ensure_ascii=False)
 
 
-def answers(*lines: str, at: str = "propose") -> list[dict[str, object]]:
-    return [json.loads(line) for line in classify_lines(lines, at)]  # type: ignore[arg-type]
+def answers(*lines: str, at: Literal["propose", "write"] = "propose") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in classify_lines(lines, at)]
 
 
 def test_each_letter_gets_one_line_in_the_same_order() -> None:
@@ -22,9 +23,9 @@ def test_each_letter_gets_one_line_in_the_same_order() -> None:
 
 def test_a_line_says_what_was_proven_and_held() -> None:
     (one,) = answers(ask(body="Your quotation is 40 percent above last year. Take ten percent off and we sign."))
-    sure = [read.pop("confidence") for read in (*one["milestones"], *one["objections"])]  # type: ignore[misc]
+    sure = [read.pop("confidence") for read in (*one["milestones"], *one["objections"])]
     assert all(0.5 <= confidence < 1 for confidence in sure)
-    assert {"name": "negotiation", "quote": "Take ten percent off and we sign."} in one["milestones"]  # type: ignore[operator]
+    assert {"name": "negotiation", "quote": "Take ten percent off and we sign."} in one["milestones"]
     assert one["objections"] == [
         {
             "type": "price",
@@ -39,10 +40,10 @@ def test_a_line_says_what_was_proven_and_held() -> None:
 def test_only_the_surest_is_written() -> None:
     lines = [ask(body=row.body, direction=row.direction) for row in load("tune")[:60]]
     proposed, written = answers(*lines), answers(*lines, at="write")
-    sure = [[one for one in row["objections"] if one["confidence"] >= WRITE] for row in proposed]  # type: ignore[attr-defined]
+    sure = [[one for one in row["objections"] if one["confidence"] >= WRITE] for row in proposed]
     assert [row["objections"] for row in written] == sure
     assert any(sure)
-    assert sum(map(len, sure)) < sum(len(row["objections"]) for row in proposed)  # type: ignore[arg-type, misc]
+    assert sum(map(len, sure)) < sum(len(row["objections"]) for row in proposed)
 
 
 def test_a_line_that_is_no_letter_is_answered_with_its_error_and_the_rest_goes_on() -> None:
@@ -63,5 +64,5 @@ def test_an_empty_line_is_no_letter() -> None:
 def test_attachments_say_what_is_attached() -> None:
     (with_name,) = answers(ask(direction="outbound", body="Отправляю, как обсуждали.", attachments=["КП_2291.pdf"]))
     (without,) = answers(ask(direction="outbound", body="Отправляю, как обсуждали."))
-    assert [one["name"] for one in with_name["milestones"]] == ["proposal_sent"]  # type: ignore[attr-defined]
+    assert [one["name"] for one in with_name["milestones"]] == ["proposal_sent"]
     assert without["milestones"] == []

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agent.model import Letter
-from classifiers import ReaderOptions, corpus, heads, manifest, net, read, train, version
+from classifiers import ReaderOptions, corpus, evaluate, fitting, heads, limits, manifest, net, read, train, version
 from classifiers.encoder import Encoder, packaged
 from classifiers.heads import LABELS
 from classifiers.lessons import Lesson, fingerprint
@@ -42,7 +42,7 @@ def few_letters(folder: Path) -> Path:
 
 def test_the_same_letters_give_the_same_model_to_the_byte(encoder: Encoder, few: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        model = train.fit(corpus.load("train", folder=few), encoder)
+        model = fitting.fit(corpus.load("train", folder=few), encoder)
         heads.save(tmp_path / name, model)
     for file in ("weights.npz", "vocabulary.json", "manifest.json"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
@@ -53,7 +53,7 @@ def test_a_try_changes_nothing_and_tells_its_figures(encoder: Encoder, few: Path
     outcome = train.train(encoder, tmp_path / "model", few, said.append, promote=False)
     assert not outcome.promoted
     assert not (tmp_path / "model").exists()
-    assert set(train.HEADLINES) <= outcome.manifest.metrics.keys()
+    assert set(evaluate.HEADLINES) <= outcome.manifest.metrics.keys()
     assert said
 
 
@@ -77,12 +77,12 @@ def test_a_model_that_finds_less_or_cries_wolf_is_not_taken_up(new: dict[str, fl
 
 def test_the_limit_of_what_is_written_lies_where_nearly_all_is_right() -> None:
     said = [(0.9 - number / 1000, True) for number in range(12)] + [(0.5, False)] * 20
-    assert 0.5 < train._sure_from(said) < 0.9
-    assert train._sure_from([(0.9, False)] * 40) == train.NEVER
+    assert 0.5 < limits.sure_from(said) < 0.9
+    assert limits.sure_from([(0.9, False)] * 40) == limits.NEVER
 
 
 def test_a_limit_lets_no_more_false_alarms_pass_than_allowed() -> None:
-    limit = train._quiet_from([0.9, 0.8, 0.7, 0.1], 2)
+    limit = limits.quiet_from([0.9, 0.8, 0.7, 0.1], 2)
     assert 0.7 < limit < 0.8
 
 
@@ -107,7 +107,7 @@ def probability(model: heads.Model, encoder: Encoder, label: str) -> float:
 def test_what_people_accept_becomes_likelier_and_what_they_decline_less_likely(encoder: Encoder, few: Path) -> None:
     rows = corpus.load("train", folder=few)
     declined = tuple(Lesson(one.letter, (("contract_signed", False),)) for one in LESSONS)
-    plain, yes, no = (train.fit(rows, encoder, lessons=some) for some in ((), LESSONS, declined))
+    plain, yes, no = (fitting.fit(rows, encoder, lessons=some) for some in ((), LESSONS, declined))
     sure = [probability(model, encoder, "contract_signed") for model in (no, plain, yes)]
     assert sure[0] < sure[1] < 0.05 < 0.4 < sure[2]
 
@@ -115,7 +115,7 @@ def test_what_people_accept_becomes_likelier_and_what_they_decline_less_likely(e
 def test_of_all_other_labels_of_such_a_letter_nothing_is_learned(encoder: Encoder, few: Path) -> None:
     """The loss does not see them: whatever they were, it has the same slope."""
     rows = corpus.load("train", folder=few)
-    letters, _, narrowing = train.gather(rows, encoder, LESSONS)
+    letters, _, narrowing = fitting.gather(rows, encoder, LESSONS)
     first = len(letters.seen) - len(LESSONS)
     taught = list(range(first, len(letters.seen)))
     assert letters.known[:first].all()
@@ -126,7 +126,9 @@ def test_of_all_other_labels_of_such_a_letter_nothing_is_learned(encoder: Encode
     other = np.where(letters.known > 0, letters.truth, 1 - letters.truth)
     spans = tuple(1 - one if at in taught else one for at, one in enumerate(letters.spans))
     changed = msgspec.structs.replace(letters, truth=other, spans=spans)
-    slopes = [train._slope(weights, some, taught, net.Dropout(np.random.default_rng(2))) for some in (letters, changed)]
+    slopes = [
+        fitting._slope(weights, some, taught, net.Dropout(np.random.default_rng(2))) for some in (letters, changed)
+    ]
     assert slopes[0][1] == slopes[1][1]
     for name in net.Weights.__struct_fields__:
         assert np.array_equal(getattr(slopes[0][0], name), getattr(slopes[1][0], name)), name
@@ -134,14 +136,14 @@ def test_of_all_other_labels_of_such_a_letter_nothing_is_learned(encoder: Encode
 
 def test_an_accepted_objection_makes_its_letter_one_with_an_objection_and_a_declined_one_leaves_that_open() -> None:
     letter = LESSONS[0].letter
-    assert train._of_lesson(Lesson(letter, (("price", True),))).labels == {"price": True, heads.ANY: True}
-    assert train._of_lesson(Lesson(letter, (("price", False),))).labels == {"price": False}
+    assert fitting._of_lesson(Lesson(letter, (("price", True),))).labels == {"price": True, heads.ANY: True}
+    assert fitting._of_lesson(Lesson(letter, (("price", False),))).labels == {"price": False}
 
 
 def test_a_model_keeps_no_word_of_the_houses_letters(encoder: Encoder, few: Path) -> None:
     rows = corpus.load("train", folder=few)
-    _, with_lessons, _ = train.gather(rows, encoder, LESSONS)
-    _, without, _ = train.gather(rows, encoder)
+    _, with_lessons, _ = fitting.gather(rows, encoder, LESSONS)
+    _, without, _ = fitting.gather(rows, encoder)
     assert with_lessons == without
 
 
