@@ -9,10 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from importlib.resources import files
 
 from agent.model import Company, Contact, Deal
-from agent.words import everyday, name_parts, stems
+from agent.words import everyday, listed, name_parts, stems
 from connectors.domains import registrable
 
 MAX_TITLE = 50  # words of a meeting's title
@@ -27,8 +26,7 @@ STRANGER = "new:"  # a client that is not in the CRM: "new:" + domain, or + addr
 @cache
 def free_mail_domains() -> frozenset[str]:
     """Domains of mail providers for the public."""
-    lines = files("agent").joinpath("data/freemail.txt").read_text(encoding="utf-8").splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
+    return frozenset(listed("freemail.txt"))
 
 
 def domain_of(email: str) -> str:

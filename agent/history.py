@@ -6,7 +6,6 @@
 Pure: the same knowledge gives the same history, whatever arrived first; `now` is given.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
@@ -17,9 +16,9 @@ from msgspec.structs import replace
 from agent.answers import Move, Verdicts, settled
 from agent.business import business
 from agent.clients import domain_of
+from agent.conversations import Conversations, is_ours
 from agent.handoffs import handoffs
 from agent.known import Answer, Client, Seen, Stood
-from agent.learned import NEAR, Heard, Said, learn, shares, talk
 from agent.match import About, DealThen, Match, match, speaks_of
 from agent.model import (
     Deal,
@@ -41,11 +40,10 @@ from agent.newcomers import newcomers
 from agent.objections import ObjectionBook
 from agent.proof import proven_milestones, taken_up_again, took_place, weighed, who_acts, why_only_proposed
 from agent.stages import Progress, judge, move_key
-from agent.words import STEM, Moment, answered_topic, topic, words
+from agent.words import STEM, Moment, answered_topic, words
 from classifiers import PROPOSE
 
 QUIET = timedelta(days=7)  # so long after the end or the pause of a deal a new talk about it is a return
-MAX_NAMES = 50  # of one letter's people
 NO_WORDS = Span(quote="", start=0, end=0)
 
 
@@ -103,12 +101,9 @@ class _Folding:
         self.contradicted: set[Move] = set()
         names = {c.id: " ".join(words(c.name)) for c in client.companies}
         self.people = " ".join(w for c in client.contacts for w in words(c.name))
-        self.said: dict[str, Said] = before.said if before else {}
-        self.heard: list[Heard] = []
         own = [domain_of(email).replace(".", " ") for email in client.own]
-        named = (*(c.name for c in client.contacts), *(c.name for c in client.companies), *own)
-        self.names: set[str] = {w[:STEM] for name in (*named, *(d.name for d in client.deals)) for w in words(name)}
-        self.learned = learn(before.heard if before else (), before.names if before else frozenset(), client.products)
+        named = [one.name for some in (client.contacts, client.companies, client.deals) for one in some]
+        self.talks: Conversations = Conversations([*named, *own], client.products, before.talks if before else None)
         self.deals = {d.id: self._progress(d, names.get(d.company_id or "", "")) for d in client.deals}
         self.links: list[Link] = []
         self.moves: list[StageMove] = []
@@ -118,11 +113,7 @@ class _Folding:
         self.wordless: set[str] = set()  # deals of which some letters lost their words
         self.lives: dict[str, tuple[datetime, ObjectionLife]] = {}  # objections of such letters, as last said
         self.due: list[datetime] = []
-        self.threads: dict[int, list[Heard]] = defaultdict(list)  # its letters with a deal, up to now
-        self.keys: dict[str, str] = {}  # Message-ID -> letter
         self.thread_answers: dict[int, tuple[str, ...]] = {}
-        self.thread_topics: dict[int, str] = {}
-        self.thread_began: dict[int, datetime] = {}
 
     def _progress(self, deal: Deal, company_name: str) -> Progress:
         pipeline = self.client.pipelines.get(deal.pipeline, Pipeline(name=deal.pipeline, stages=()))
@@ -241,32 +232,26 @@ class _Folding:
                 self.contradicted.add((deal_id, stage, own.evidence))
 
     def _about(self, seen: Seen) -> About:
-        record, before = seen.record, self.threads[seen.thread][-NEAR:]
-        after = self.learned.later_in(seen.thread, seen.key, seen.at)
+        record, talks = seen.record, self.talks
+        we_begin = talks.opened_by_us(seen)
         return About(
             at=record.date if isinstance(record, Message) else record.start,
-            said=self._said(seen),
+            said=talks.said_in(seen),
             outside=seen.outside,
             contact_ids=seen.contact_ids,
             owners=seen.owners,
-            talk=talk(seen.thread, _topic(seen)),
+            talk=talks.talk_of(seen),
             answers_topic=answered_topic(record.subject) if isinstance(record, Message) else "",
             moment=_moment(record) if isinstance(record, Meeting) else None,
-            thread=shares(before, after, self._parent(seen)),
-            begins=not before,
+            thread=talks.shares(seen),
+            begins=talks.begins(seen),
             steps=self._steps(seen),
             answered_deals=self.thread_answers.get(seen.thread, ()),
-            ours=_ours(seen),
-            we_begin=(we_begin := self._we_begin(seen)),
+            ours=is_ours(seen),
+            we_begin=we_begin,
             of_a_sale=we_begin or _of_a_sale(seen),
-            learned=self.learned,
+            learned=talks.learned,
         )
-
-    def _parent(self, seen: Seen) -> str:
-        """The letter that is answered; without its name the last one of the thread with a deal."""
-        answered = seen.record.in_reply_to if isinstance(seen.record, Message) else ()
-        before = self.threads[seen.thread]
-        return next((self.keys[i] for i in answered if i in self.keys), before[-1].key if before else "")
 
     def _steps(self, seen: Seen) -> Mapping[str, str]:
         """Per deal whether what the letter proves comes next for it; a meeting's end proves the same for all."""
@@ -275,22 +260,6 @@ class _Folding:
         names = [m.name for m in proven_milestones(seen)]
         found = {i: deal.step(names) for i, deal in self.deals.items()} if names else {}
         return {i: step for i, step in found.items() if step}
-
-    def _we_begin(self, seen: Seen) -> bool:
-        """A letter of ours that opens a thread."""
-        is_letter = seen.direction == "outbound" and isinstance(seen.record, Message)
-        return is_letter and seen.thread not in self.thread_topics
-
-    def _said(self, seen: Seen) -> Said:
-        """The letter's own words; its subject counts when it does not just repeat the thread's."""
-        if seen.key not in self.said:
-            record = seen.record
-            if isinstance(record, Message):
-                subject = "" if _topic(seen) == self.thread_topics.get(seen.thread) else record.subject
-                self.said[seen.key] = Said(seen.new_text, subject, tuple(a.name for a in record.attachments))
-            else:
-                self.said[seen.key] = Said(seen.new_text, record.title)
-        return self.said[seen.key]
 
     def _link(self, seen: Seen, found: Match, by_person: Literal["", "answer", "undone"] = "") -> Link:
         if seen.stood is not None:  # also its people stay as they were: a record without words is not written again
@@ -311,17 +280,7 @@ class _Folding:
         )
 
     def _remember(self, seen: Seen, deal_ids: tuple[str, ...]) -> None:
-        self.names.update(w[:STEM] for name in _names(seen.record) for w in words(name))
-        self.thread_began.setdefault(seen.thread, seen.at)
-        heard = Heard(seen.key, seen.at, seen.thread, _topic(seen), self._said(seen), deal_ids, _ours(seen))
-        self.heard.append(heard)
-        if isinstance(seen.record, Message):
-            if seen.stood is None:
-                self.thread_topics.setdefault(seen.thread, _topic(seen))
-            if seen.record.message_id:
-                self.keys[seen.record.message_id] = seen.key
-        if deal_ids:
-            self.threads[seen.thread].append(heard)
+        self.talks.remember(seen, deal_ids)
         for deal_id in deal_ids:
             self.deals[deal_id].then.seen.update(seen.outside)
 
@@ -368,7 +327,7 @@ class _Folding:
 
     def _comes_back(self, seen: Seen, deal: Progress) -> bool:
         """Does the client begin a new talk about a deal that had been paused or lost before?"""
-        begun = self.thread_began.get(seen.thread)
+        begun = self.talks.began(seen)
         asks = seen.direction == "inbound" and isinstance(seen.record, Message)
         asks = asks and not (seen.reading.automated or seen.reading.objections)
         return asks and begun is not None and deal.since is not None and begun > deal.since + QUIET
@@ -428,14 +387,6 @@ class _Folding:
 # -- which deal? --------------------------------------------------------------------------------------------------
 
 
-def _ours(seen: Seen) -> bool:
-    return seen.direction != "inbound"
-
-
-def _topic(seen: Seen) -> str:
-    return topic(seen.record.subject) if isinstance(seen.record, Message) else ""
-
-
 # what clients are met for besides sales, by how the words begin: meals, feasts, upkeep, visits of an authority
 _NO_SALE = frozenset(
     "lunch dinne break birth anniv chris easte party maint repai inspe "
@@ -451,12 +402,6 @@ def _moment(meeting: Meeting) -> Moment | None:
     except (KeyError, ValueError, OSError):  # no such zone
         start = meeting.start
     return start.day, start.hour, start.minute
-
-
-def _names(record: Message | Meeting) -> Iterable[str]:
-    """Of whoever takes part: whom a letter greets says nothing of a deal."""
-    people = (*record.from_, *record.to, *record.cc) if isinstance(record, Message) else record.attendees
-    return (a.name for a in people[:MAX_NAMES] if a.name)
 
 
 def _of_a_sale(seen: Seen) -> bool:

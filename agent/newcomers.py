@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import msgspec
@@ -20,7 +19,7 @@ from agent.clients import STRANGER, domain_of, free_mail_domains, name_words, wi
 from agent.known import Client, Seen
 from agent.model import Address, Company, Contact, Link, Message, NewRecord, RecordKind
 from agent.proof import is_verified
-from agent.words import words
+from agent.words import listed, words
 from classifiers import WRITE, signature
 
 NO_CLIENTS = ("vendor", "recruit")  # whose house writes such letters does not buy from us
@@ -208,8 +207,7 @@ _NO_LETTER = re.compile(r"[\W\d_]+")
 
 @cache
 def _roles() -> frozenset[str]:
-    lines = files("agent").joinpath("data/role_mailboxes.txt").read_text(encoding="utf-8").splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
+    return frozenset(listed("role_mailboxes.txt"))
 
 
 def is_role(email: str) -> bool:

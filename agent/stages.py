@@ -112,15 +112,11 @@ class Progress:
         if not ways or here < 0:
             return ""
         furthest = max(ways)
-        return (
-            "stage fits"
-            if 0 < furthest <= REACH
-            else "stage ahead"
-            if furthest > REACH
-            else "stage passed"
-            if furthest < 0 or self.current.kind in ("won", "lost")
-            else ""
-        )
+        if furthest > REACH:
+            return "stage ahead"
+        if furthest > 0:
+            return "stage fits"
+        return "stage passed" if furthest < 0 or self.current.kind in ("won", "lost") else ""
 
     def taken_up(self) -> list[Stage]:
         """Where a paused or lost deal goes on when the client comes back to it, though he says nothing else of it."""

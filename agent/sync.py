@@ -28,6 +28,7 @@ from agent.history import fold
 from agent.intake import House
 from agent.known import Client, Seen
 from agent.model import Deal, History, Link, Message, Reading
+from agent.sent import Sent
 from agent.store import answers, forget, histories, memberships, mirror, outbox, pending, sources
 from agent.takeback import withdrawals
 from agent.workers import Poison
@@ -173,19 +174,14 @@ def fold_client(flow: Flow, tx: Connection, client: str, house: House, owners: d
     given = answers.of(tx, [one.key for one in seen], [d.id for d in facts.deals])
     said = fold(facts, seen, given, flow.now())
     knew = histories.answered(tx, client)
-    before_answers = [a for a in given if a.number <= knew]
-    unanswered = said if len(before_answers) == len(given) else fold(facts, seen, before_answers, flow.now())
-    before = outbox.of_client(tx, client)
+    known_before = [a for a in given if a.number <= knew]
+    unanswered = said if len(known_before) == len(given) else fold(facts, seen, known_before, flow.now())
     histories.save(tx, said)
-    links = _all_links(tx, said, [s.body["activity"] for s in before if s.kind == "log_activity"])
-    objections = {s.subject for s in before if s.kind == "open_objection"} | {o.key for o in said.objections}
-    new = {r.key: r.state for r in said.records}
     verdicts = Verdicts.of(given)
-    of_deals = (f"{kind}:{d.id}" for d in facts.deals for kind in ("deal", "handoff"))
-    sent = outbox.of_subjects(tx, {*links, *of_deals, *objections, *new, *verdicts.taken_back})
+    links, sent = _told(tx, client, said, facts, verdicts)
     may_write = flow.config.crm.write & flow.crm.capabilities()
     back = withdrawals(said, unanswered, verdicts, sent, facts, may_write)
-    outbox.keep_creations(tx, client, [key for key, state in new.items() if state == "written"])
+    outbox.keep_creations(tx, client, [new.key for new in said.records if new.state == "written"])
     touched = {a.subject for a in given} | _given_by_people(said, facts.deals)
     outbox.add(tx, client, [*back, *difference(said, links, seen, sent, may_write, touched)])
     outbox.add(tx, client, handoff_changes(said, facts.handoffs, sent, may_write))
@@ -210,6 +206,18 @@ def _facts(flow: Flow, tx: Connection, client: str, house: House, seen: Sequence
         unknown=histories.unknown_people(tx, client, seen, people),
         nameless=people.nameless,
     )
+
+
+def _told(
+    tx: Connection, client: str, said: History, facts: Client, verdicts: Verdicts
+) -> tuple[dict[str, Link | None], list[Sent]]:
+    """What all clients say of his activities now, and what stands in the outbox of all that is his."""
+    before = outbox.of_client(tx, client)
+    links = _all_links(tx, said, [s.body["activity"] for s in before if s.kind == "log_activity"])
+    objections = {s.subject for s in before if s.kind == "open_objection"} | {o.key for o in said.objections}
+    of_deals = (f"{kind}:{d.id}" for d in facts.deals for kind in ("deal", "handoff"))
+    new = (r.key for r in said.records)
+    return links, outbox.of_subjects(tx, {*links, *of_deals, *objections, *new, *verdicts.taken_back})
 
 
 def _given_by_people(said: History, deals: Iterable[Deal]) -> set[str]:

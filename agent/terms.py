@@ -3,10 +3,9 @@
 import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import NamedTuple
 
-from agent.words import STEM, words
+from agent.words import STEM, listed, words
 
 MAX_TEXT = 4_000  # characters of a text that are compared
 MAX_TERMS = 300
@@ -140,8 +139,7 @@ def _with_unit(value: float, after: list[str], before: str) -> Figure:
 @cache
 def _notions() -> dict[str, str]:
     """How a word begins -> the notion that it names."""
-    lines = files("agent").joinpath("data/concepts.txt").read_text(encoding="utf-8").splitlines()
-    told = [line.partition(":") for line in lines if line and not line.startswith("#")]
+    told = [line.partition(":") for line in listed("concepts.txt")]
     return {begins.replace("ё", "е"): f"={name}" for name, _, beginnings in told for begins in beginnings.split()}
 
 

@@ -154,11 +154,16 @@ COUNTED = 840  # letters of many trades, in each of the two languages, in which 
 EVERYDAY = 12  # of them have an everyday word
 
 
+def listed(name: str) -> list[str]:
+    """The lines of one of our word lists, without blank ones and remarks."""
+    lines = files("agent").joinpath("data", name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 @cache
 def _commonness() -> Mapping[str, int]:
     """How words begin, and in how many letters of many trades such a word stands."""
-    lines = files("agent").joinpath("data/everyday.txt").read_text(encoding="utf-8").splitlines()
-    return {stem: int(letters) for stem, _, letters in (li.partition(" ") for li in lines if li[:1] not in ("", "#"))}
+    return {stem: int(letters) for stem, _, letters in (line.partition(" ") for line in listed("everyday.txt"))}
 
 
 @cache

@@ -18,6 +18,7 @@ PURE = {
         *("intake", "words", "clients", "known", "business", "wordless"),
         *(
             "learned",
+            "conversations",
             "match",
             "proof",
             "stages",
