@@ -168,10 +168,12 @@ def times_told(key: str, sent: Iterable[Sent]) -> int:
 
 
 def standing_moves(sent: Iterable[Sent]) -> dict[str, Sent]:
-    """The moves that stand in the CRM, each with the change that wrote it last."""
+    """The moves that stand in the CRM, each with the change that wrote it last, as earlier evidence corrected it."""
     standing: dict[str, Sent] = {}
     for one in sent:
-        if (key := move_of(one)) is not None:
+        if one.kind == "correct_move" and (wrote := standing.get(one.body["move"])) is not None:
+            standing[one.body["move"]] = msgspec.structs.replace(wrote, body={**wrote.body, **one.body})
+        elif (key := move_of(one)) is not None:
             if one.kind == "move_stage":
                 standing[key] = one
             else:
@@ -179,34 +181,47 @@ def standing_moves(sent: Iterable[Sent]) -> dict[str, Sent]:
     return standing
 
 
+def stands_as(moves: Sequence[StageMove], standing: Mapping[str, Sent]) -> dict[str, str]:
+    """Key of a move that is said now -> key under which it stands in the CRM.
+
+    What stands before a move may change, and so its number: by a person's move of an earlier day that is told later,
+    or by an earlier letter that a person takes off the deal. It is the same move still.
+    """
+    said = {move.key for move in moves}
+    elsewhere = {_what(one.body): key for key, one in standing.items() if key not in said}
+    found = {}
+    for move in moves:
+        what, own = (move.deal_id, move.stage, move.evidence), standing.get(move.key)
+        if what in elsewhere and (own is None or _what(own.body) != what):
+            found[move.key] = elsewhere[what]
+        elif own is not None:
+            found[move.key] = move.key
+    return found
+
+
 def _of_moves(
     moves: Sequence[StageMove], logged: Collection[str], sent: Sequence[Sent], touched: Collection[str]
 ) -> list[Change]:
     """The moves of one deal go in order: each needs the one before it. One that was taken back is written anew."""
     standing = standing_moves(sent)
-    said = {move.key for move in moves}
-    # a person's move of an earlier day that is told later gives our own another key: it is the same move still
-    other_keys = {_what(one): key for key, one in standing.items() if key not in said}
+    keys = stands_as(moves, standing)
     before: dict[str, str] = {}
     changes = []
     for move in moves:
         needs = [before[move.deal_id]] if move.deal_id in before else []
         if move.evidence in logged:
             needs.append(log_key(move.evidence, 0))
-        other_key = other_keys.get((move.deal_id, move.stage, move.evidence))
-        before[move.deal_id] = other_key if other_key and move.key not in standing else move.key
-        if before[move.deal_id] != move.key:
-            continue
-        if move.key not in standing:
+        before[move.deal_id] = keys.get(move.key, move.key)
+        if move.key not in keys:
             changes.append(_move(move, needs, times_told(move.key, sent)))
-        elif move.key not in touched:
+        elif keys[move.key] == move.key and move.key not in touched:
             changes += _correction(move, standing[move.key], sent)
     return changes
 
 
-def _what(sent: Sent) -> tuple[str, str, str]:
+def _what(body: Mapping[str, Any]) -> tuple[str, str, str]:
     """Deal, stage and evidence of a move that was written."""
-    return sent.body["deal_id"], sent.body["stage"], sent.body["evidence"]
+    return body["deal_id"], body["stage"], body["evidence"]
 
 
 def _move(move: StageMove, needs: Sequence[str], times: int) -> Change:
@@ -238,12 +253,12 @@ def _correction(move: StageMove, standing: Sent, sent: Iterable[Sent]) -> list[C
 
     Words that were let go since (privacy, retention) are not written again.
     """
-    before = [one.body for one in sent if one.kind == "correct_move" and one.body["change"] == standing.key]
-    shown = before[-1] if before else standing.body
+    before = sum(1 for one in sent if one.kind == "correct_move" and one.body["change"] == standing.key)
+    shown = standing.body
     is_there = (shown["at"], shown["evidence"]) == (move.date.isoformat(), move.evidence)
     if is_there and shown["quote"] in ("", move.quote):
         return []
-    key = f"{standing.key}:corrected:{len(before) + 1}"
+    key = f"{standing.key}:corrected:{before + 1}"
     body = {**_move_body(move), "move": move.key, "change": standing.key}
     subject = f"deal:{move.deal_id}"
     return [Change(key=key, kind="correct_move", subject=subject, needs=(standing.key,), body=body)]

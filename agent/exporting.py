@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
-from agent.changes import merged, move_of, standing_moves
+from agent.changes import merged, move_of, standing_moves, stands_as
 from agent.model import History, Link, Meeting, ObjectionEvent, ObjectionLife
 from agent.sent import Sent
 from agent.store import handoffs, histories, mirror
@@ -124,10 +124,11 @@ def _stages(tx: Connection, said: list[History]) -> Iterator[dict[str, Any]]:
     people = select(stage_event).where(stage_event.c.by != "agent").order_by(stage_event.c.date, stage_event.c.id)
     for row in tx.execute(people):
         yield _stage(row.deal_id, row.stage, row.date, row.by, row.evidence, row.quote, "written")
-    now_known = {move.key: move for one in said for move in one.moves if move.state == "written"}
     rows = list(tx.execute(select(outbox).where(outbox.c.kind.in_(MOVES)).order_by(outbox.c.seq)))
     sent = [Sent(key=r.key, kind=r.kind, subject=r.subject, body=r.body) for r in rows]
     standing = standing_moves(sent)
+    moves = {move.key: move for one in said for move in one.moves if move.state == "written"}
+    now_known = {stands: moves[key] for key, stands in stands_as(list(moves.values()), standing).items()}
     written = {r.key for r in rows if r.state == "written"}
     firsts: dict[str, Sent] = {}
     for one in sent:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from agent.answers import Move, Verdicts
-from agent.changes import standing_moves, times_told
+from agent.changes import standing_moves, stands_as, times_told
 from agent.known import Client
 from agent.model import CREATES, Change, Deal, History, Pipeline
 from agent.sent import Sent
@@ -46,13 +46,14 @@ def _of_moves(
     client: Client,
 ) -> list[Change]:
     deals = {d.id: d for d in client.deals}
-    now, before = _written(said), _written(unanswered)
+    before, standing = _written(unanswered), standing_moves(sent)
+    kept = set(stands_as([m for m in said.moves if m.state == "written"], standing).values())
     changes = []
-    for key, one in standing_moves(sent).items():
+    for key, one in standing.items():
         deal = deals.get(one.body["deal_id"])
         what = (one.body["deal_id"], one.body["stage"], one.body["evidence"])
         refused = verdicts.refuses(*what)
-        if deal is None or key in now or what in now:
+        if deal is None or key in kept:
             continue
         at, stage = _stands(said, deal, client.pipelines)
         moved_at = datetime.fromisoformat(one.body["at"])

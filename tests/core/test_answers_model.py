@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.answers import Verdicts
@@ -217,6 +217,9 @@ def happen(world: World, step: tuple[object, ...]) -> None:
 
 @settings(max_examples=300, deadline=None, derandomize=True)  # the same stories every time
 @given(STEPS)
+@example([("arrives", "c"), ("arrives", "a"), ("moves", "kiln", "negotiation", "02-02")])  # after an earlier proof
+@example([("arrives", "c"), ("arrives", "a"), ("moves", "kiln", "contact", "02-02")])
+@example([("arrives", "a"), ("arrives", "c"), ("moves", "kiln", "contact", "02-02"), ("linked", "a", ())])
 def test_whatever_people_do_history_and_crm_say_what_they_should(steps: list[tuple[object, ...]]) -> None:
     world = World()
     for step in steps:
