@@ -19,7 +19,7 @@ from agent.clients import domain_of
 from agent.conversations import Conversations, is_ours
 from agent.handoffs import handoffs
 from agent.known import Answer, Client, Seen, Stood
-from agent.match import About, DealThen, Match, match, speaks_of
+from agent.match import About, DealThen, Match, match, meant_by, speaks_of
 from agent.model import (
     Deal,
     History,
@@ -37,7 +37,7 @@ from agent.model import (
 )
 from agent.new_deals import new_deals
 from agent.newcomers import newcomers
-from agent.objections import ObjectionBook
+from agent.objections import ObjectionBook, stated
 from agent.proof import proven_milestones, taken_up_again, took_place, weighed, who_acts, why_only_proposed
 from agent.stages import Progress, judge, move_key
 from agent.words import STEM, Moment, answered_topic, words
@@ -296,7 +296,8 @@ class _Folding:
         for deal_id in found.deal_ids:
             deal = self.deals[deal_id]
             objected = self.objections.has_any(deal_id)
-            self.objections.hear(seen, deal_id, deal.stage, alone=len(found.deal_ids) == 1)
+            objecting = self._objecting_to(deal_id, seen, found.deal_ids)
+            self.objections.hear(objecting, deal_id, deal.stage, alone=len(found.deal_ids) == 1)
             milestones = proven_milestones(seen)
             if not milestones and deal_id in named and self._comes_back(seen, deal):
                 for target in deal.taken_up():
@@ -305,6 +306,14 @@ class _Folding:
                 for target in deal.targets(milestone.name, who_acts(seen)):
                     self._move(deal, target, seen, milestone)
             self._move_as_accepted(deal, seen)
+
+    def _objecting_to(self, deal_id: str, seen: Seen, deal_ids: Sequence[str]) -> Seen:
+        """The letter without the objections whose own words name another one of its deals."""
+        if len(deal_ids) == 1 or not seen.reading.objections:
+            return seen
+        about, then = self._about(seen), [self.deals[i].then for i in deal_ids]
+        his = (o for o in seen.reading.objections if deal_id in meant_by(stated(o), about, then))
+        return replace(seen, reading=replace(seen.reading, objections=tuple(his)))
 
     def _move_as_accepted(self, deal: Progress, seen: Seen) -> None:
         """A person accepted it, though the reader sees it no more."""

@@ -6,7 +6,7 @@ second, so that a reply that speaks of another deal belongs to that deal.
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from importlib.resources import files
 
@@ -152,6 +152,12 @@ def _choose(scored: list[Candidate], *, ours: bool) -> Match:
     if all(_is(c, _ANSWER) or _named(c) for c in close):
         return Match(tuple(sorted(c.deal_id for c in close)), (), candidates)  # it speaks of each by name
     return Match((), tuple(sorted(c.deal_id for c in close)), candidates)
+
+
+def meant_by(quote: str, about: About, deals: Sequence[DealThen]) -> frozenset[str]:
+    """Of the deals of one letter those that its quoted words name; where they name none, all are meant."""
+    spoken = _spoken_of(replace(about, said=Said(quote)), deals)
+    return frozenset(i for i, said in spoken.items() if _tells(said)) or frozenset(spoken)
 
 
 def _both_named(best: Candidate, other: Candidate) -> bool:

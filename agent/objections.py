@@ -235,3 +235,8 @@ def _returns(one: Standing, read: ObjectionRead, grounds: Terms, stage: str) -> 
     if one.life.genuine and read.genuine:
         return same_grounds(one.grounds, grounds)
     return one.stage == stage and not (one.life.genuine or read.genuine)
+
+
+def stated(read: ObjectionRead) -> str:
+    """All of its words: what is held against us, why, and what would change it."""
+    return "\n".join(s.quote for s in (read.evidence, read.reason, read.condition) if s is not None)

@@ -117,12 +117,14 @@ def milestone(name: str, text: str, sure: float = 0.95) -> MilestoneRead:
     return MilestoneRead(name=name, confidence=sure, evidence=span(text, text), by="rule")
 
 
-def objection(type_: str, text: str, *, reason: str = "", condition: str = "", sure: float = 0.95) -> ObjectionRead:
+def objection(
+    type_: str, text: str, *, reason: str = "", condition: str = "", quote: str = "", sure: float = 0.95
+) -> ObjectionRead:
     return ObjectionRead(
         type=type_,
         genuine=bool(reason or condition),
         confidence=sure,
-        evidence=span(text, text),
+        evidence=span(quote or text, text),
         reason=span(reason, text) if reason else None,
         condition=span(condition, text) if condition else None,
         by="rule",

@@ -312,6 +312,7 @@ def _objection(told: dict[str, str], text: str) -> ObjectionRead:
         text,
         reason=told.get("reason", ""),
         condition=told.get("condition", ""),
+        quote=told.get("quote", text),
         sure=(SURE, UNSURE, NO_OPINION)[len(told["type"]) - len(plain)],
     )
 
