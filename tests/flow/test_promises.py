@@ -1,16 +1,14 @@
 """The promises of dealscribe, one by one, on a whole flow."""
 
-from collections.abc import Callable
 from copy import deepcopy
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, delete
+from sqlalchemy import delete
 
 import connectors
-from agent.known import Answer
-from agent.review import Decision
-from agent.store import answers, memberships, mirror, pending
+from agent.review import give, keep
+from agent.store import memberships, mirror
 from agent.store.sources import state
 from agent.store.tables import activity, crm_activity, ledger, outbox, participant
 from agent.undo import undo
@@ -236,8 +234,8 @@ def test_one_answer_settles_the_whole_thread(world: CompanyWorld) -> None:
     asked = world.message("ring")
     assert (asked["outcome"], asked["deal_ids"]) == ("logged", [])
     assert asked["ambiguous"] == ["freezer", "shelves"] == world.message("five")["ambiguous"]
-    one = Answer(kind="linked", subject=asked["key"], deal_ids=("shelves",))
-    answered(world, lambda tx: Decision(one, asked["key"]))
+    with world.store.transaction() as tx:
+        give(tx, world.config.pipelines, asked["key"], "shelves", "anna", world.clock())
     world.sync()
     assert world.message("ring")["deal_ids"] == ["shelves"] == world.message("five")["deal_ids"]
     assert {tuple(row.deal_ids) for row in world.table(crm_activity)} == {("shelves",)}
@@ -247,23 +245,21 @@ def test_a_move_that_a_person_took_back_is_not_made_again(world: CompanyWorld) -
     world.send("anna", letter(ANNA, VERA, "Freezer room", OFFER, name="offer", attachment="Offer_4471.pdf"))
     world.sync()
     (move,) = [row.key for row in world.table(outbox) if row.kind == "move_stage"]
-    answered(world, lambda tx: undo(tx, move))
+    with world.store.transaction() as tx:
+        keep(tx, undo(tx, move), "anna", world.clock())
     world.sync()
-    assert world.sync() == 0
-    assert world.stages(state="undone") == ["proposal"]
+    assert (world.stages(), world.stages(state="undone"), world.deal()["stage"]) == ([], ["proposal"], "lead")
+    written = len(world.table(outbox))
+    world.send("anna", letter(ANNA, VERA, "Freezer room", "As promised.", at=START + days(1), name="more"))
+    world.sync()
+    assert (world.stages(), world.deal()["stage"]) == ([], "lead")
+    assert [row.kind for row in world.table(outbox)[written:]] == ["log_activity"]
 
 
 def two_deals(world: CompanyWorld) -> None:
     rows = deepcopy(CRM)
     rows["deals"].append(rows["deals"][0] | {"id": "shelves", "name": "Pallet shelves"})
     world.import_crm(rows)
-
-
-def answered(world: CompanyWorld, decide: Callable[[Connection], Decision]) -> None:
-    with world.store.transaction() as tx:
-        given = decide(tx)
-        answers.give(tx, given.answer, given.about, "anna", world.clock(), given.said)
-        pending.mark_dirty(tx, ["company:harbour"])
 
 
 # -- who sent it --------------------------------------------------------------------------------------------------

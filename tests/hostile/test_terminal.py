@@ -13,7 +13,13 @@ from tests.hostile import mailbox
 from tests.hostile.letters import HOSTILE, letter
 
 SIGNS = "\x1b[31m\x1b]0;owned\x07\x9b2J\x08\x7f\u202e\u2066\u200b[/red][link=file:///etc]"
-PRICE = f"Your price is too high for us {SIGNS}, as our budget is smaller.\n".encode()
+PRICE = f"""Dear Anna,
+
+thank you for the offer. Your price is too high for us, a competitor offers the same for less {SIGNS}.
+
+Regards
+Vera
+""".encode()
 OBEYED = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2028\u2029")
 
 
