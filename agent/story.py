@@ -21,7 +21,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened, or was decided."""
 
     at: datetime
-    what: str  # message, meeting, human, import, written, proposed, objection, settled, answer, sent
+    what: str  # message, meeting, human, import, written, proposed, objection, an objection's turn, answer, sent
     key: str  # of the activity, the move, the objection or the change
     said: str
     why: str = ""
@@ -119,8 +119,9 @@ def _move(move: StageMove) -> Event:
 
 def _objection(one: ObjectionLife) -> Iterator[Event]:
     yield Event(at=one.opened, what="objection", key=one.key, said=f"{one.type}, {one.stage}", why=f"“{one.quote}”")
-    if one.closed is not None:
-        yield Event(at=one.closed, what="settled", key=one.key, said=one.type, why=one.closed_by)
+    for turn in (e for e in one.events if e.what != "opened"):
+        why = f"“{turn.quote}”" if turn.quote else ""
+        yield Event(at=turn.at, what=turn.what, key=turn.activity or one.key, said=f"{one.type}, {turn.stage}", why=why)
 
 
 def _handoff(one: handoffs.Told) -> Iterator[Event]:

@@ -107,7 +107,7 @@ def _ask(config: Config, store: Store) -> None:
 
 def _show(case: Case, left: int) -> None:
     who = f"  {case.client or case.deal}" if case.client or case.deal else ""
-    tell(f"{word('review', case.kind)} ({left}){who}")
+    tell(f"{word('review', case.kind)} {say('review.left', count=left)}{who}")
     tell(f"{local(case.at)}  {one_line(case.subject)}  [{case.evidence}]", indent=2)
     for place in case.seen_in:
         tell(place, indent=2)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
@@ -75,8 +75,15 @@ def tell_table(heads: Sequence[str], rows: Iterable[Sequence[object]], texts: in
         else:
             table.add_column(head, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(*(plain(cell) for cell in row))
+        table.add_row(*map(_cell, row))
     out.print(table, soft_wrap=False)
+
+
+def _cell(value: object) -> RenderableType:
+    """An indented cell stays indented where it goes on in the next line."""
+    text = str(value)
+    words = text.lstrip(" ")
+    return Padding(plain(words), (0, 0, 0, len(text) - len(words)))
 
 
 def one_line(text: str) -> str:

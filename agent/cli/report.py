@@ -200,15 +200,16 @@ def _print_logged(rows: list[reports.LoggedRow], book: reports.Book) -> None:
     for client, group in groupby(rows, key=lambda r: r.client):
         table.append((client, "", "", "", ""))
         for r in group:
-            where = book.deals[r.deal_id].name if r.deal_id else _no_deal(r)
+            where = book.deals[r.deal_id].name if r.deal_id else _no_deal(r, book)
             table.append((f"  {where}", r.stage, r.letters, r.meetings or "", f"{r.last:%Y-%m-%d}"))
     tell(say("report.logged"))
     heads = [say(f"report.{name}") for name in ("client", "stage", "letters", "meetings", "last")]
     tell_table(heads, table, texts=2)
 
 
-def _no_deal(row: reports.LoggedRow) -> str:
-    return say("report.between", deals=" / ".join(row.ambiguous)) if row.ambiguous else say("report.no_deal")
+def _no_deal(row: reports.LoggedRow, book: reports.Book) -> str:
+    between = " / ".join(book.deals[i].name for i in row.ambiguous)
+    return say("report.between", deals=between) if between else say("report.no_deal")
 
 
 def _print_left_out(rows: list[reports.LeftOut]) -> None:

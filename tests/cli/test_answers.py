@@ -68,10 +68,10 @@ def test_a_person_answers_one_case_after_the_other_and_is_not_asked_again(answer
     before = {c["key"] for c in cases(answering)}
     ran = dealscribe(answering, "review", told=typed(answering, {CALL: "what?\n2", PAID: "yes\na"}))
     assert ran.code == 0, ran.err
-    assert ran.out.count(f"Which deal? ({len(before)})  Larkmoor Hotels") == 1
+    assert ran.out.count(f"Which deal? ({len(before)} open)  Larkmoor Hotels") == 1
     assert ran.out.count("1-2, n none, b all of them, s skip, q quit?") == 2, "what is no answer is asked again"
     assert re.search(r"1\. d-04 Walk-in freezers for three kitchens: [\d.]+ = contact \+", ran.out)
-    assert re.search(r"Is the deal over\? \(\d\)  Cold room for the curd hall", ran.out)
+    assert re.search(r"Is the deal over\? \(\d open\)  Cold room for the curd hall", ran.out)
     assert 'Proposed: d-01 Cold room for the curd hall: won (the pipeline has terminal = "propose")' in ran.out
     assert ran.out.endswith("2 answers kept.\n")
     assert {c["key"] for c in cases(answering)}.isdisjoint({CALL, PAID})
@@ -91,7 +91,7 @@ def test_quitting_and_the_end_of_the_input_keep_what_was_answered(answering: Pat
 def test_a_russian_answers_in_russian(answering: Path) -> None:
     told = typed(answering, {CALL: "о", PAID: "нет"}, other="п")
     ran = dealscribe(answering, "review", told=told, env={"DEALSCRIBE_LANGUAGE": "ru"})
-    assert re.search(r"Какая сделка\? \(\d+\)", ran.out)
+    assert re.search(r"Какая сделка\? \(открыто \d+\)", ran.out)
     assert "1-2, н ни одна, о обе (все), п пропустить, в выйти?" in ran.out
     assert ran.out.endswith("Записано ответов: 2.\n")
     assert exported(answering, CALL)["deal_ids"] == ["d-04", "d-05"]

@@ -155,7 +155,9 @@ def test_what_was_logged_is_told_by_client_and_deal(company: Path, exported: lis
     assert counted == linked
     (between,) = [r for r in rows if r["ambiguous"]]
     assert (between["client"], between["ambiguous"]) == ("Larkmoor Hotels", ["d-04", "d-05"])
-    assert "d-04 / d-05: nobody can tell" in ask(company, "report", "logged").out
+    named = re.sub(r" {2,}\S.*", "", ask(company, "report", "logged").out.replace("\n  ", "\n"))  # the first column
+    told = " ".join(named.split())
+    assert "Walk-in freezers for three kitchens / Service plan, ice machines: nobody can tell" in told
 
 
 def test_why_something_was_left_out_is_said_in_words(company: Path) -> None:
@@ -343,3 +345,13 @@ def test_help_lists_every_command_with_a_line(company: Path) -> None:
     assert ran.code == 0
     for name in ("sync", "status", "report", "explain", "reconcile", "check", "import", "export", "classify", "run"):
         assert re.search(rf"(?m)^\W*{name} +\w", ran.out), name
+
+
+def test_the_story_of_an_objection_tells_its_whole_life_in_quoted_words(company: Path, exported: list[Row]) -> None:
+    lives = [r for r in exported if r["kind"] == "objection" and len(r["life"]) > 1]
+    assert lives
+    for row in lives:
+        told = " ".join(ask(company, "explain", row["key"]).out.split())
+        for turn in row["life"]:
+            assert f"“{' '.join(turn['quote'].split())}”" in told
+            assert turn["evidence"] in told
