@@ -26,13 +26,13 @@ def difference(
     seen: Iterable[Seen],
     sent: Sequence[Sent],
     may_write: Collection[str],
-    touched: Collection[str] = (),
+    touched: Collection[str | tuple[str, str]] = (),
 ) -> list[Change]:
     """What is still to be written of this client.
 
     `links`: per activity of his, and per activity once logged for him, what all clients together say of it now; None
     when it is no client's any more. `may_write`: of activities, stages, objections, records. `touched`: keys of moves
-    on which a person has spoken.
+    on which a person has spoken, and deals with stages that a person gave them.
     """
     activities = {one.key: one for one in seen}
     by_subject: dict[str, list[Sent]] = defaultdict(list)
@@ -181,40 +181,39 @@ def standing_moves(sent: Iterable[Sent]) -> dict[str, Sent]:
     return standing
 
 
-def stands_as(moves: Sequence[StageMove], standing: Mapping[str, Sent]) -> dict[str, str]:
-    """Key of a move that is said now -> key under which it stands in the CRM.
+def as_they_stand(moves: Iterable[StageMove], standing: Mapping[str, Sent]) -> list[StageMove]:
+    """The moves that are said now, each under the key by which it stands in the CRM, or will.
 
     What stands before a move may change, and so its number: by a person's move of an earlier day that is told later,
-    or by an earlier letter that a person takes off the deal. It is the same move still.
+    or by an earlier letter that a person takes off the deal. It is the same move still. Only where a move that is new
+    has the number of another one, that record is given to it (as a correction), and the other is written anew.
     """
-    said = {move.key for move in moves}
-    elsewhere = {_what(one.body): key for key, one in standing.items() if key not in said}
-    found = {}
-    for move in moves:
-        what, own = (move.deal_id, move.stage, move.evidence), standing.get(move.key)
-        if what in elsewhere and (own is None or _what(own.body) != what):
-            found[move.key] = elsewhere[what]
-        elif own is not None:
-            found[move.key] = move.key
-    return found
+    places = {_what(one.body): key for key, one in standing.items()}
+    moves = list(moves)
+    found = {m.key: places[what] for m in moves if (what := (m.deal_id, m.stage, m.evidence)) in places}
+    while wanted := {m.key for m in moves if m.key not in found}.intersection(found.values()):
+        found = {key: place for key, place in found.items() if place not in wanted}
+    return [msgspec.structs.replace(m, key=found.get(m.key, m.key)) for m in moves]
 
 
 def _of_moves(
-    moves: Sequence[StageMove], logged: Collection[str], sent: Sequence[Sent], touched: Collection[str]
+    moves: Sequence[StageMove],
+    logged: Collection[str],
+    sent: Sequence[Sent],
+    touched: Collection[str | tuple[str, str]],
 ) -> list[Change]:
     """The moves of one deal go in order: each needs the one before it. One that was taken back is written anew."""
     standing = standing_moves(sent)
-    keys = stands_as(moves, standing)
     before: dict[str, str] = {}
     changes = []
-    for move in moves:
+    for move in as_they_stand(moves, standing):
         needs = [before[move.deal_id]] if move.deal_id in before else []
         if move.evidence in logged:
             needs.append(log_key(move.evidence, 0))
-        before[move.deal_id] = keys.get(move.key, move.key)
-        if move.key not in keys:
+        before[move.deal_id] = move.key
+        if move.key not in standing:
             changes.append(_move(move, needs, times_told(move.key, sent)))
-        elif keys[move.key] == move.key and move.key not in touched:
+        elif move.key not in touched and (move.deal_id, move.stage) not in touched:
             changes += _correction(move, standing[move.key], sent)
     return changes
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
-from agent.changes import merged, move_of, standing_moves, stands_as
+from agent.changes import as_they_stand, merged, move_of, standing_moves
 from agent.model import History, Link, Meeting, ObjectionEvent, ObjectionLife
 from agent.sent import Sent
 from agent.store import handoffs, histories, mirror
@@ -127,8 +127,8 @@ def _stages(tx: Connection, said: list[History]) -> Iterator[dict[str, Any]]:
     rows = list(tx.execute(select(outbox).where(outbox.c.kind.in_(MOVES)).order_by(outbox.c.seq)))
     sent = [Sent(key=r.key, kind=r.kind, subject=r.subject, body=r.body) for r in rows]
     standing = standing_moves(sent)
-    moves = {move.key: move for one in said for move in one.moves if move.state == "written"}
-    now_known = {stands: moves[key] for key, stands in stands_as(list(moves.values()), standing).items()}
+    moves = (move for one in said for move in one.moves if move.state == "written")
+    now_known = {move.key: move for move in as_they_stand(moves, standing)}
     written = {r.key for r in rows if r.state == "written"}
     firsts: dict[str, Sent] = {}
     for one in sent:

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, select
 
-from agent.changes import move_of
+from agent.changes import as_they_stand, move_of, standing_moves
 from agent.model import Company, Contact, Deal, Link, ObjectionLife, StageMove
 from agent.store import answers, handoffs, histories, mirror, outbox
 from agent.store.answers import Given
@@ -47,8 +47,9 @@ def tell(tx: Connection, key: str) -> Story | None:
     for company in mirror.companies(tx, key):
         return _of_company(tx, company)
     said = histories.naming(tx, key)
-    for move in (m for one in said for m in one.moves if m.key == key):
-        return _of_move(tx, move)
+    for move in (m for deal_id in {m.deal_id for one in said for m in one.moves} for m in _moves(tx, deal_id)):
+        if move.key == key:
+            return _of_move(tx, move)
     for objection in (o for one in said for o in one.objections if o.key == key):
         return _of_objection(tx, objection)
     return _of_change(tx, key)
@@ -69,7 +70,7 @@ def _of_deal(tx: Connection, deal: Deal) -> Story:
     return _story("deal", deal.id, deal.name, facts, [
         *_activities(tx, deal.id),
         *(Event(at=e.date, what=e.by, key=deal.id, said=e.stage) for e in deal.events),
-        *(_move(m) for one in said for m in one.moves if m.deal_id == deal.id),
+        *(_move(m) for m in _moves(tx, deal.id)),
         *(event for one in said for o in one.objections if o.deal_id == deal.id for event in _objection(o)),
         *(_answer(g) for g in answers.every(tx) if deal.id in g.answer.deal_ids),
         *(e for e in _sent(tx, f"deal:{deal.id}") if e.said == "withdraw_stage"),
@@ -109,6 +110,14 @@ def _activities(tx: Connection, of: str) -> Iterator[Event]:
 
 
 # -- what was decided ----------------------------------------------------------------------------------------------
+
+
+def _moves(tx: Connection, deal_id: str) -> list[StageMove]:
+    """A deal's moves, under the keys by which `undo` takes them back."""
+    said = [m for one in histories.naming(tx, deal_id) for m in one.moves if m.deal_id == deal_id]
+    standing = standing_moves(outbox.of_subjects(tx, [f"deal:{deal_id}"]))
+    written = as_they_stand((m for m in said if m.state == "written"), standing)
+    return [*written, *(m for m in said if m.state != "written")]
 
 
 def _move(move: StageMove) -> Event:

@@ -182,7 +182,7 @@ def fold_client(flow: Flow, tx: Connection, client: str, house: House, owners: d
     may_write = flow.config.crm.write & flow.crm.capabilities()
     back = withdrawals(said, unanswered, verdicts, sent, facts, may_write)
     outbox.keep_creations(tx, client, [new.key for new in said.records if new.state == "written"])
-    touched = {a.subject for a in given} | _given_by_people(said, facts.deals)
+    touched = {a.subject for a in given} | _given_by_people(facts.deals)
     outbox.add(tx, client, [*back, *difference(said, links, seen, sent, may_write, touched)])
     outbox.add(tx, client, handoff_changes(said, facts.handoffs, sent, may_write))
     messages = {one.key for one in seen if isinstance(one.record, Message)}
@@ -220,10 +220,9 @@ def _told(
     return links, outbox.of_subjects(tx, {*links, *of_deals, *objections, *new, *verdicts.taken_back})
 
 
-def _given_by_people(said: History, deals: Iterable[Deal]) -> set[str]:
-    """Keys of the moves into stages that a person gave the deal as well."""
-    given = {(deal.id, event.stage) for deal in deals for event in deal.events}
-    return {move.key for move in said.moves if (move.deal_id, move.stage) in given}
+def _given_by_people(deals: Iterable[Deal]) -> set[tuple[str, str]]:
+    """Deals and the stages that a person gave them."""
+    return {(deal.id, event.stage) for deal in deals for event in deal.events}
 
 
 def _all_links(tx: Connection, said: History, logged_before: Sequence[str]) -> dict[str, Link | None]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from agent.answers import Move, Verdicts
-from agent.changes import standing_moves, stands_as, times_told
+from agent.changes import as_they_stand, standing_moves, times_told
 from agent.known import Client
 from agent.model import CREATES, Change, Deal, History, Pipeline
 from agent.sent import Sent
@@ -47,7 +47,7 @@ def _of_moves(
 ) -> list[Change]:
     deals = {d.id: d for d in client.deals}
     before, standing = _written(unanswered), standing_moves(sent)
-    kept = set(stands_as([m for m in said.moves if m.state == "written"], standing).values())
+    kept = {m.key for m in as_they_stand((m for m in said.moves if m.state == "written"), standing)}
     changes = []
     for key, one in standing.items():
         deal = deals.get(one.body["deal_id"])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, or_, select
 
-from agent.changes import merged, move_of, standing_moves
+from agent.changes import as_they_stand, merged, move_of, standing_moves
 from agent.errors import Rejected
 from agent.known import Answer
 from agent.objection_changes import shown_objection
@@ -86,21 +86,20 @@ def _link(tx: Connection, key: str) -> Target:
 def _move(tx: Connection, key: str, subject: str) -> Target:
     """The evidence is the letter that counts now: an earlier one may have come since it was written."""
     sent = outbox.of_subjects(tx, [subject])
-    first = next(one for one in sent if move_of(one) == key)
-    body = first.body
-    now = next(
-        (m for one in histories.naming(tx, key) for m in one.moves if m.key == key and m.state == "written"), None
-    )
+    standing = standing_moves(sent)
+    body = next(one for one in sent if move_of(one) == key).body
+    moves = (m for said in histories.naming(tx, body["deal_id"]) for m in said.moves if m.state == "written")
+    now = next((m for m in as_they_stand(moves, standing) if m.key == key), None)
     one = Answer(
         kind="",
         subject=key,
         deal_ids=(body["deal_id"],),
         stage=body["stage"],
-        evidence=now.evidence if now else body["evidence"],
+        evidence=now.evidence if now else standing[key].body["evidence"] if key in standing else body["evidence"],
         milestone=body["milestone"],
         before=now.before if now else "",
     )
-    return Target(one, subject, key in standing_moves(sent))
+    return Target(one, subject, key in standing)
 
 
 def _objection(tx: Connection, record: str, turn: str) -> Target:
