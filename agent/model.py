@@ -99,7 +99,7 @@ class Message(Record, frozen=True, kw_only=True, omit_defaults=True):
     attachments: tuple[Attachment, ...] = ()
     invitations: tuple[str, ...] = ()  # text/calendar parts, as text
     signals: dict[str, str] = {}  # lower-case names of the headers that tell machines and lists from people
-    authentication_results: tuple[str, ...] = ()  # topmost first
+    authentication_results: tuple[tuple[str, ...], ...] = ()  # topmost first, together those with no hop between
     size: int = 0  # bytes of the whole letter
     problems: tuple[str, ...] = ()  # what was odd, in words for an admin
 

@@ -21,7 +21,7 @@ from agent.store import Store, memberships, mirror
 from agent.texts import say
 from classifiers import manifest
 from connectors.base import Finding, Source
-from connectors.mail.authentication import parse_authentication_results
+from connectors.mail.authentication import is_of, parse_authentication_results, proposed_id
 from connectors.mail.mime import parse
 
 RECENT = 50  # letters whose Authentication-Results are looked at
@@ -86,14 +86,14 @@ def _propose_authserv_ids(config: Config, source: Source) -> None:
         return
     servers: Counter[str] = Counter()
     for raw in recent(RECENT):
-        results = parse(raw).authentication_results
-        if results and (server := parse_authentication_results(results[0]).authserv_id):
-            servers[server] += 1
-    known = {s.lower() for s in config.organization.authserv_ids}
-    if servers and not known & {s.lower() for s in servers}:
-        best = servers.most_common(1)[0][0]
-        tell("  " + say("check.authserv", servers=", ".join(sorted(servers))))
-        tell(say("check.line", line=f'[organization] authserv_ids = ["{plain(best)}"]'))
+        if hops := parse(raw).authentication_results:
+            found = parse_authentication_results(hops[0][0])
+            servers[found.authserv_id] += bool(found.results)
+    servers += Counter()  # without those that found nothing out
+    if servers and not any(is_of(server, config.organization.authserv_ids) for server in servers):
+        best = plain(proposed_id(servers))
+        tell("  " + say("check.authserv", servers=", ".join(sorted(server or '""' for server in servers))))
+        tell(say("check.line", line=f'[organization] authserv_ids = ["{best}"]'))
 
 
 def import_(

@@ -92,6 +92,8 @@ def _add(found: dict[Address, None], name: str, email: str, oddities: dict[str, 
     seen = one_line(email)
     if seen != email:
         oddities["an address holds invisible characters"] = None
+    if "=?" in seen or seen.count("@") > 1:
+        oddities["an address can be read in two ways"] = None
     if shown or seen:
         found[Address(email=seen.lower()[:_EMAIL], name=shown)] = None
 
@@ -184,6 +186,8 @@ class _Reader:
         if self.angled is not None:  # <a@b> <c@d>: two mailboxes, whichever was meant
             self._end()
         self.angled = _address(self.value[start:end])
+        if self.value.startswith("@", start):
+            self.oddities["an address names the way to it"] = None
         return end + 1 if stop and stop[0] == ">" else end
 
     def _end(self) -> None:

@@ -2,6 +2,7 @@
 
 The header counts only when our server wrote it: it is the topmost one that bears one of our authserv-ids. Servers put
 theirs on top, so one further down with our id may be the sender's invention, and one with a foreign id proves nothing.
+Filters that work one after the other (OpenDKIM, OpenDMARC) write a header for each method: those count together.
 
     authenticated   dmarc=pass; or dkim=pass or, where there is no DMARC, spf=pass for the domain in From
     failed          dmarc=fail; or spf=fail and no signature that holds
@@ -10,7 +11,10 @@ theirs on top, so one further down with our id may be the sender's invention, an
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import dropwhile, takewhile
 from typing import Literal
 
 import msgspec
@@ -19,13 +23,25 @@ from agent.model import Message
 from connectors.domains import registrable
 from connectors.mail.mime import UNSURE_SENDER
 
-__all__ = ["AuthenticationResults", "MethodResult", "Verdict", "judge", "parse_authentication_results"]
+__all__ = [
+    "AuthenticationResults",
+    "MethodResult",
+    "Verdict",
+    "is_of",
+    "judge",
+    "parse_authentication_results",
+    "proposed_id",
+]
 
 Verdict = Literal["authenticated", "failed", "unknown"]
 
 _READ = 8_000  # characters of one header
 _RESULTS = 100
-_TOKEN = re.compile(r"""(?P<quoted>"(?:[^"\\]++|\\.?)*+"?)|(?P<sign>[;=()/])|(?P<space>\s++)|(?P<word>[^\s;=()"/]++)""")
+_TELLING = frozenset(("dmarc", "dkim", "spf"))
+_BESIDE = frozenset(("arc", "bimi"))  # filters of their own, which say nothing of the sender and may stand above
+_TOKEN = re.compile(
+    r"""(?P<quoted>"(?:[^"\\]++|\\.?)*+"?)|(?P<sign>[;=()/])|(?P<space>\s++)|(?P<word>\\.|[^\s;=()"/\\]++|\\)"""
+)
 _COMMENT = re.compile(r"\([^()]*+\)")
 _ESCAPED = re.compile(r"\\(.)")
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:\[\]@]{1,64}@([^\s<>\"'(),;:\[\]@]{1,255})")
@@ -59,49 +75,125 @@ def parse_authentication_results(value: str) -> AuthenticationResults:
     if "=" in first:  # Microsoft 365 begins with the first result
         authserv_id, rest = "", parts
     else:
-        authserv_id, rest = (first[0].lower() if first else ""), parts[1:]
+        authserv_id, rest = _server(first), parts[1:]
     results = (_result(tokens) for tokens in rest[:_RESULTS])
     return AuthenticationResults(authserv_id=authserv_id, results=tuple(each for each in results if each))
 
 
-def judge(message: Message, authserv_ids: Sequence[str]) -> tuple[Verdict, str]:
-    """Whether the sender is who From says, and why."""
-    ours = {each.strip().lower() for each in authserv_ids}
-    if not ours:
-        return "unknown", "no authserv-id of ours is known"
-    found = next(
-        (
-            each
-            for each in map(parse_authentication_results, message.authentication_results)
-            if each.authserv_id in ours
-        ),
-        None,
+def is_of(server: str, authserv_ids: Sequence[str]) -> bool:
+    """Is this one of our servers? `*.mail.example` is any host below mail.example, "" one that does not name itself."""
+    return any(
+        server == each or (each.startswith("*.") and server.endswith(each[1:]))
+        for each in (one.strip().lower() for one in authserv_ids)
     )
-    if found is None:
+
+
+def proposed_id(servers: Mapping[str, int]) -> str:
+    """Of the servers on top of recent letters the one that is most likely ours; `*.` where many hosts take turns."""
+    hosts = Counter(servers)
+    alike = Counter(registrable(server) for server in servers if registrable(server) != server)
+    for server, seen in servers.items():
+        if alike[registrable(server)] > 1:
+            hosts[f"*.{registrable(server)}"] += seen
+    return max(hosts, key=lambda host: (hosts[host], not host.startswith("*."), host))
+
+
+def _server(words: Sequence[str]) -> str:
+    """The authserv-id, behind which the version 1 may stand; with anything else it is no server that we know."""
+    if len(words) == 2 and words[1] == "1":
+        words = words[:1]
+    return " ".join(words).lower().rstrip(".")
+
+
+def judge(message: Message, authserv_ids: Sequence[str]) -> tuple[Verdict, str]:
+    """Whether the sender is who From says, and why. An id may be `*.hosts.example`: any host below."""
+    if not authserv_ids:
+        return "unknown", "no authserv-id of ours is known"
+    counting = _counting(_run(message.authentication_results, authserv_ids))
+    if not counting:
         return "unknown", "no Authentication-Results of our own server"
-    if found.says("dmarc", "fail"):
-        return "failed", "dmarc=fail"
-    if found.says("spf", "fail", "hardfail") and not found.says("dkim", "pass"):
-        return "failed", "spf=fail and no valid signature"
+    results = tuple(result for each in counting for result in each.results)
+    found = AuthenticationResults(authserv_id=counting[0].authserv_id, results=results)
+    if failure := _failure(found):
+        return "failed", failure
     if doubt := _doubt(message):
         return "unknown", doubt
+    if _failure(counting[0]):
+        return "unknown", "spf=fail, and a signature that holds only in a header below"
     return _aligned(found, message.from_[0].email.rpartition("@")[2])
+
+
+def _run(hops: Sequence[Sequence[str]], ours: Sequence[str]) -> list[AuthenticationResults]:
+    """The headers that our server wrote in one go, topmost first: no other server and no hop stands between them."""
+    for hop in hops:
+        read = map(parse_authentication_results, hop)
+        run = list(
+            takewhile(
+                lambda each: is_of(each.authserv_id, ours),
+                dropwhile(lambda each: not is_of(each.authserv_id, ours), read),
+            )
+        )
+        if run:
+            return run
+    return []
+
+
+def _counting(run: Sequence[AuthenticationResults]) -> list[AuthenticationResults]:
+    """Those of our server's headers that cannot be an invention of the sender.
+
+    One that tells of several methods is all that the server has to say. Where each method has a header of its own,
+    DMARC's stands on top, since it weighs the others; a method that comes again is not of the same server.
+    """
+    counting: list[AuthenticationResults] = []
+    told: set[str] = set()
+    for each in run:
+        methods = {result.method for result in each.results}
+        if methods and methods <= _BESIDE:
+            continue
+        telling = methods & _TELLING
+        if counting and (len(telling) != 1 or telling & (told | {"dmarc"})):
+            break
+        counting.append(each)
+        told |= telling
+        if len(telling) != 1:
+            break
+    return counting
+
+
+def _failure(found: AuthenticationResults) -> str:
+    """Why the sender is surely not who he says, or ""."""
+    if found.says("dmarc", "fail"):
+        return "dmarc=fail"
+    if any(each.result in ("fail", "hardfail") for each in _of_envelope(found)) and not found.says("dkim", "pass"):
+        return "spf=fail and no valid signature"
+    return ""
+
+
+def _of_envelope(found: AuthenticationResults) -> list[MethodResult]:
+    """SPF of the envelope's sender; of the server's name only where there is none of the sender (RFC 7489, 3.1.2)."""
+    results = found.of("spf")
+    return [each for each in results if "smtp.helo" not in each.properties or _envelope(each)] or list(results)
+
+
+def _envelope(spf: MethodResult) -> str:
+    names = ("smtp.mailfrom", "smtp.mail", "smtp.envelope-from")
+    return next((domain for name in names if (domain := _domain_in(spf.properties.get(name, "")))), "")
 
 
 def _aligned(found: AuthenticationResults, domain: str) -> tuple[Verdict, str]:
     """What holds for the domain in From, as DMARC relaxed compares them: by organizational domain."""
     for each in found.of("dmarc"):
         if each.result == "pass":
-            claimed = _domain_in(each.properties.get("header.from", domain))
-            if registrable(claimed) == registrable(domain):
+            claimed = _domain_in(each.properties.get("header.from") or each.properties.get("d") or domain)
+            if _same_organization(claimed, domain):
                 return "authenticated", "dmarc=pass"
             return "unknown", "dmarc=pass speaks of another domain than From"
     for each in found.of("dkim"):
         signer = _domain_in(each.properties.get("header.d") or each.properties.get("header.i", ""))
         if each.result == "pass" and _same_organization(signer, domain):
             return "authenticated", f"dkim=pass for {signer}"
-    for each in found.of("spf"):
-        sender = _domain_in(each.properties.get("smtp.mailfrom") or each.properties.get("smtp.helo", ""))
+    for each in _of_envelope(found):
+        sender = _envelope(each) or _domain_in(each.properties.get("smtp.helo", ""))
         if each.result == "pass" and _same_organization(sender, domain):
             return "authenticated", f"spf=pass for {sender}"
     return "unknown", "nothing that passed is of the domain in From"
@@ -129,7 +221,16 @@ def _doubt(message: Message) -> str:
 
 
 def _same_organization(one: str, other: str) -> bool:
-    return bool(one) and registrable(one) == registrable(other)
+    return bool(one) and registrable(_ascii(one)) == registrable(_ascii(other))
+
+
+@lru_cache(maxsize=4096)
+def _ascii(domain: str) -> str:
+    """Servers write a domain in Unicode or as xn--; whichever it is, it is one."""
+    try:
+        return domain[:255].encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return domain
 
 
 def _domain_in(value: str) -> str:
@@ -141,8 +242,8 @@ def _domain_in(value: str) -> str:
 
 def _parts(value: str) -> list[list[str]]:
     """The header's signs between semicolons, without comments."""
-    plain = _COMMENT.sub(" ", value) if "(" in value and '"' not in value else value
-    if not any(sign in plain for sign in '()"'):
+    plain = _COMMENT.sub(" ", value) if "(" in value and '"' not in value and "\\" not in value else value
+    if not any(sign in plain for sign in '()"\\'):
         return [part.split() for part in plain.replace("=", " = ").replace("/", " / ").split(";")]
     parts: list[list[str]] = [[]]
     depth = 0

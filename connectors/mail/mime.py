@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import accumulate, pairwise
 
 from agent.model import Attachment, Message
 from connectors.mail.addresses import NOBODY, Mailboxes, mailboxes
 from connectors.mail.bodies import read_bodies
 from connectors.mail.dates import EPOCH, moment
 from connectors.mail.encoded import raw_text, text_of
-from connectors.mail.fields import Fields
+from connectors.mail.fields import BLOCK, Fields
 from connectors.mail.parts import Part, read_parts
 from connectors.text.plain import one_line
 
@@ -32,6 +33,7 @@ _RESULTS, _RESULT = 50, 8_000
 _SIGNAL, _SIGNALS = 500, 60
 _RECIPIENTS = 20
 _FAR = timedelta(days=2)
+_TRACE = re.compile(rb"(?im)^(received|authentication-results)[ \t]*+:")
 _IDENTITY = re.compile(r"<([^<>]{1,2000})>")
 _SIGNAL_NAMES = frozenset(
     """auto-submitted precedence list-id list-unsubscribe list-unsubscribe-post list-post x-auto-response-suppress
@@ -86,7 +88,7 @@ def parse(
         attachments=_merged(bodies.attachments, attachments),
         invitations=bodies.invitations,
         signals=head.signals(),
-        authentication_results=head.authentication_results(),
+        authentication_results=head.authentication_results(raw),
         size=whole,
         problems=tuple(problems),
     )
@@ -185,9 +187,16 @@ class _Head:
         found = tuple(dict.fromkeys(f"<{word[:_ID]}>" for word in words if word))
         return found if len(found) <= _REFERENCES else found[:10] + found[10 - _REFERENCES :]
 
-    def authentication_results(self) -> tuple[str, ...]:
+    def authentication_results(self, raw: bytes) -> tuple[tuple[str, ...], ...]:
+        """Those that no Received parts are of one server, which adds them to its own Received."""
         values = self.fields.all("authentication-results")[:_RESULTS]
-        return tuple(one_line(raw_text(value[:_RESULT])) for value in values)
+        texts = [one_line(raw_text(value[:_RESULT])) for value in values]
+        if len(texts) < 2:
+            return (tuple(texts),) if texts else ()
+        trace = "".join("r" if name[:1] in b"rR" else "a" for name in _TRACE.findall(raw, 0, self.fields.body or BLOCK))
+        hops = [len(hop) for hop in trace.split("r") if hop]
+        ends = list(accumulate(hops)) if sum(hops) >= len(texts) else range(1, len(texts) + 1)
+        return tuple(filter(None, (tuple(texts[a:b]) for a, b in pairwise((0, *ends)))))
 
     def signals(self) -> dict[str, str]:
         found: dict[str, str] = {}

@@ -83,7 +83,10 @@ def seeds(name: str) -> list[bytes]:
     messages = [parse(raw) for raw in letters]
     if name == "cuts":
         return [b"\0" + message.text.encode() for message in messages]
-    return [*VERDICTS, *(value.encode() for message in messages for value in message.authentication_results)]
+    return [
+        *VERDICTS,
+        *(value.encode() for message in messages for hop in message.authentication_results for value in hop),
+    ]
 
 
 def cases(name: str) -> list[Path]:

@@ -1,12 +1,20 @@
 """Who really sent a letter: only our own server's word counts."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from connectors.domains import registrable
-from connectors.mail.authentication import Verdict, judge, parse_authentication_results
+from connectors.mail.authentication import Verdict, is_of, judge, parse_authentication_results, proposed_id
 from connectors.mail.mime import parse
 
 OURS = ("mx.ours.example",)
+CASES = {
+    f"{path.stem}: {case['name']}": case
+    for path in sorted((Path(__file__).parent.parent / "golden" / "senders").glob("*.toml"))
+    for case in tomllib.loads(path.read_text("utf-8"))["case"]
+}
 CLIENT = "Ruth Calder <ruth@client.example>"
 
 
@@ -120,6 +128,34 @@ def test_a_sender_who_can_be_read_in_two_ways_is_never_recognized(from_: str) ->
 )
 def test_a_name_that_repeats_the_address_is_no_trick(from_: str) -> None:
     assert verdict("mx.ours.example; dmarc=pass header.from=client.example", from_=from_) == "authenticated"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_whose_letter_it_is_follows_from_what_our_own_server_wrote_on_top(name: str) -> None:
+    case = CASES[name]
+    head = case["head"].removeprefix("\n")
+    if "\nFrom" not in f"\n{head}":
+        head = f"From: {CLIENT}\nTo: anna@ours.example\n{head}"
+    verdict, why = judge(parse(f"{head}\nA letter.\n".encode()), case.get("ids", OURS))
+    assert verdict == case["verdict"], why
+
+
+def test_there_are_letters_of_many_servers_and_many_forgers() -> None:
+    assert len(CASES) >= 100
+    assert {case["verdict"] for case in CASES.values()} == {"authenticated", "failed", "unknown"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "proposed"),
+    [
+        ({"mx.ours.example": 40, "relay.other.example": 3}, "mx.ours.example"),
+        ({"mxfront1.mail.yandex.net": 4, "mxfront2.mail.yandex.net": 5, "relay.other.example": 5}, "*.yandex.net"),
+        ({"": 30, "mx.other.example": 2}, ""),
+    ],
+)
+def test_the_server_that_check_proposes_is_the_one_on_top_of_most_letters(seen: dict[str, int], proposed: str) -> None:
+    assert proposed_id(seen) == proposed
+    assert all(is_of(server, [proposed]) for server in seen if "other" not in server)
 
 
 def test_the_header_is_read_as_its_standard_has_it() -> None:

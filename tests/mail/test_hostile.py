@@ -3,6 +3,7 @@
 import time
 import unicodedata
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def is_fit(message: Message) -> bool:
     """No control characters, nothing that turns the direction of the text, cuts within the text and in order."""
     lines = [message.subject, *(each.name for each in message.attachments), *message.signals.values()]
     lines += [part for each in (*message.from_, *message.to, *message.cc) for part in (each.name, each.email)]
-    lines += [*message.problems, *message.authentication_results, *message.references, message.message_id or ""]
+    lines += [*message.problems, *chain(*message.authentication_results), *message.references, message.message_id or ""]
     for text in (*lines, message.text.replace("\n", "")):
         assert not any(unicodedata.category(char) in ("Cc", "Cs") for char in text), text[:200]
         assert not any("\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069" for char in text)

@@ -285,9 +285,16 @@ def test_for_whom_the_server_took_it_is_kept() -> None:
     assert letter(head=head).delivered_to == ("anna@ours.example", "sales@ours.example")
 
 
-def test_authentication_results_stand_topmost_first() -> None:
-    head = "Authentication-Results: mx.ours.example;\n dmarc=pass\nAuthentication-Results: other; dkim=none\n" + HEAD
-    assert letter(head=head).authentication_results == ("mx.ours.example; dmarc=pass", "other; dkim=none")
+def test_authentication_results_stand_topmost_first_and_together_where_no_server_is_between() -> None:
+    head = (
+        "Received: from a\nAuthentication-Results: mx.ours.example;\n dmarc=pass\nX-Filter: received: yes\n"
+        "authentication-results : mx.ours.example; dkim=none\nreceived:\n by b\n"
+        "Authentication-Results: other; spf=none\n"
+    )
+    assert letter(head=head + HEAD).authentication_results == (
+        ("mx.ours.example; dmarc=pass", "mx.ours.example; dkim=none"),
+        ("other; spf=none",),
+    )
 
 
 def test_raw_letters_in_a_header_are_read_by_the_label_of_the_body() -> None:
