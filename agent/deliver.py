@@ -21,11 +21,14 @@ class CrmUnreachable(Retry):
 
 
 def deliver(flow: Flow) -> int:
-    """Write what waits; returns how many changes were written. Raises CrmUnreachable or NeedsHuman."""
+    """Write what waits; returns how many changes were written. Raises CrmUnreachable or NeedsHuman.
+
+    New records come first: whoever is folded again because of them is told of after that.
+    """
     written = notify(flow)  # the CRM does not hold it back
     while not flow.stopping():
         with flow.store.reading() as tx:
-            batch = outbox.ready(tx, flow.now(), BATCH, creations=_room(flow, tx))
+            batch = outbox.creations(tx, flow.now(), min(_room(flow, tx), BATCH)) or outbox.ready(tx, flow.now(), BATCH)
         if not batch:
             break
         written += _together(flow, batch) if flow.crm.transactional else _one_by_one(flow, batch)

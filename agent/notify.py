@@ -38,7 +38,7 @@ def notify(flow: Flow) -> int:
     silent: set[str] = set()  # targets that did not answer in this round
     while not flow.stopping():
         with flow.store.reading() as tx:
-            batch = [w for w in outbox.ready(tx, flow.now(), BATCH, notices=True) if _target(w.change) not in silent]
+            batch = [w for w in outbox.notices(tx, flow.now(), BATCH) if _target(w.change) not in silent]
         if not batch:
             return told
         for waiting in batch:

@@ -137,7 +137,8 @@ class Crm(Protocol):
     withdraw_stage   deal_id, move (the key of the change that is taken back), from (its stage), stage (where the deal
                      stands without it; None: a person has moved it since, and it stays there), why; needs its move.
     correct_move     change (the key of a move_stage, which it needs), and its at, evidence, quote anew: earlier
-                     evidence came late. The deal stays where it is.
+                     evidence came late. The deal stands where the latest of all its moves, ours and people's, puts
+                     it then, as if it had been so from the beginning.
     open_objection   objection (its key), deal_id, activity, stage, type, genuine, reason, condition, quote, at,
                      state (open | answered). The three below need it.
     update_objection the same; closed, cause, closed_by, closed_quote are null when the client has come back to it.

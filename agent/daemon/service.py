@@ -139,7 +139,7 @@ class Daemon:
             self._wait(0.0 if more else self._pause())
 
     def _round(self) -> bool:
-        """Pull, read, fold, deliver what waits; True when there is more to read."""
+        """Pull, read, fold, deliver what waits; True when there may be more to do."""
         polled = self._clerk.polled()  # looked at first: what their polls brought is in this round
         began = time.monotonic()
         self._crm.pull()
@@ -148,10 +148,11 @@ class Daemon:
         if done.read or done.folded or written:
             counts = {"read": done.read, "folded": done.folded, "written": written, "more": done.more}
             log.info("understood", **counts, seconds=round(time.monotonic() - began, 3))
-        if not done.more:
+        more = done.more or written > 0  # who is new in the CRM has letters to be folded
+        if not more:
             self._clerk.finish(polled, self._crm.error)
             self._let_go()
-        return done.more
+        return more
 
     def _let_go(self) -> None:
         """Once a day, words that were kept for long enough."""

@@ -1,16 +1,16 @@
 """The outbox's room: changes that wait for the CRM, those whose outcome is unknown, and those that are written."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, or_, select, update
 
 from agent.model import CREATES, Change
 from agent.sent import Sent
 from agent.store.rows import chunks
-from agent.store.tables import outbox
+from agent.store.tables import dirty, outbox
 
 AN_HOUR = timedelta(hours=1)
 CREATIONS = tuple(CREATES.values())
@@ -25,12 +25,13 @@ class Waiting(NamedTuple):
     remote: dict[str, str]  # the CRM's ids of what it needs
 
 
-def add(tx: Connection, client: str, changes: Iterable[Change]) -> int:
-    """Queue changes; one whose key stands already is left alone. Returns how many are new."""
+def add(tx: Connection, client: str, changes: Iterable[Change]) -> None:
+    """Queue changes; one whose key stands already is left alone."""
     wanted = {c.key: c for c in changes}
     for part in chunks(list(wanted)):
         for key in tx.scalars(select(outbox.c.key).where(outbox.c.key.in_(part))):
             del wanted[key]
+    _renew(tx, client, wanted)
     rows = [
         {
             "key": c.key,
@@ -46,7 +47,20 @@ def add(tx: Connection, client: str, changes: Iterable[Change]) -> int:
     ]
     if rows:
         tx.execute(insert(outbox), rows)
-    return len(rows)
+
+
+def _renew(tx: Connection, client: str, wanted: dict[str, Change]) -> None:
+    """An activity that still waits to be logged, and has to be logged otherwise by now, is logged once."""
+    taken_off = {c.subject for c in wanted.values() if c.kind == "unlink"}
+    later = {c.subject: c for c in wanted.values() if c.kind == "log_activity" and c.needs}
+    for part in chunks(sorted(later.keys() - taken_off)):
+        last = {
+            r.subject: r for r in tx.execute(select(outbox).where(outbox.c.subject.in_(part)).order_by(outbox.c.seq))
+        }
+        for subject, row in last.items():
+            if row.kind == "log_activity" and row.state == "pending":
+                body = wanted.pop(later[subject].key).body
+                tx.execute(update(outbox).where(outbox.c.key == row.key).values(body=body, client=client))
 
 
 def keep_creations(tx: Connection, client: str, still_said: Collection[str]) -> None:
@@ -94,35 +108,45 @@ def _sent(tx: Connection, query: Select[Any]) -> list[Sent]:
     return [Sent(key=r.key, kind=r.kind, subject=r.subject, body=r.body) for r in tx.execute(query)]
 
 
-def ready(
-    tx: Connection, now: datetime, limit: int, creations: int | None = None, *, notices: bool = False
-) -> list[Waiting]:
-    """Changes whose time has come and whose needs are written, oldest first; a change waits for nothing else.
+def notices(tx: Connection, now: datetime, limit: int) -> list[Waiting]:
+    """What is told outside, and whose time has come."""
+    return _ready(tx, now, limit, outbox.c.kind == NOTICE)
 
-    Of those that create a record at most `creations`. `notices`: what is told outside, in place of the CRM's changes.
+
+def creations(tx: Connection, now: datetime, limit: int) -> list[Waiting]:
+    """The records that may be made now."""
+    return _ready(tx, now, limit, outbox.c.kind.in_(CREATIONS)) if limit > 0 else []
+
+
+def ready(tx: Connection, now: datetime, limit: int) -> list[Waiting]:
+    """The CRM's other changes whose time has come and whose needs are written, oldest first.
+
+    Those of a client who is about to be folded wait for what is then said: who was just made known is in it.
     """
+    folded_soon = select(dirty.c.client).where(dirty.c.client == outbox.c.client, dirty.c.fresh).exists()
+    return _ready(tx, now, limit, outbox.c.kind.not_in((NOTICE, *CREATIONS)), ~folded_soon)
+
+
+def _ready(tx: Connection, now: datetime, limit: int, *which: ColumnElement[bool]) -> list[Waiting]:
+    """A change waits for what it needs, and for nothing else."""
     found: list[Waiting] = []
     after = 0
-    while len(found) < limit and (rows := _pending(tx, now, after, limit, notices)):
+    while len(found) < limit and (rows := _pending(tx, now, after, limit, which)):
         after = rows[-1].seq
         remote = _written(tx, {key for row in rows for key in row.needs})
         for row in rows:
-            if row.kind in CREATIONS and creations is not None:
-                if creations <= 0:
-                    continue
-                creations -= all(key in remote for key in row.needs)
             if all(key in remote for key in row.needs):
                 change = Change(key=row.key, kind=row.kind, subject=row.subject, body=row.body, needs=tuple(row.needs))
                 found.append(Waiting(change, row.state == "sending", {key: remote[key] for key in row.needs}))
     return found
 
 
-def _pending(tx: Connection, now: datetime, after: int, limit: int, notices: bool) -> list[Any]:
+def _pending(tx: Connection, now: datetime, after: int, limit: int, which: Sequence[ColumnElement[bool]]) -> list[Any]:
     query = (
         select(outbox)
         .where(
             outbox.c.seq > after,
-            outbox.c.kind == NOTICE if notices else outbox.c.kind != NOTICE,
+            *which,
             outbox.c.state.in_(("pending", "sending")),
             or_(outbox.c.next_try.is_(None), outbox.c.next_try <= now),
         )

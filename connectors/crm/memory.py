@@ -7,6 +7,7 @@ told to. What we wrote is found again by a mark in the record, as in the CRMs th
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
@@ -60,7 +61,6 @@ class MemoryCrm:
         self._now = now
         self._asked: deque[float] = deque()
         self._failures: deque[tuple[Failure, float | None]] = deque()
-        self._moved: dict[str, datetime] = {}  # deal -> when it entered its stage
         self._marked: dict[str, str] = {}  # key of a change -> the record that bears it
         self._changed: dict[tuple[type[Fact], str], int] = {}  # number of the latest change, in the order of these
         self._count = 0
@@ -109,15 +109,12 @@ class MemoryCrm:
         """Somebody enters or edits these records; a company comes before its contacts, and these before its deals."""
         for fact in facts:
             self._keep(fact)
-            if isinstance(fact, Deal) and fact.events:
-                self._moved[fact.id] = max(event.date for event in fact.events)
 
     def move_stage(self, deal_id: str, stage: str, at: datetime) -> None:
         """A person moves a deal, forward or back."""
         deal = self.deal(deal_id)
         events = (*deal.events, StageEvent(stage=stage, date=at, by="human"))
         self._keep(replace(deal, stage=stage, events=events, **self._standing(deal, stage, at)))
-        self._moved[deal_id] = at
 
     def remove(self, record_id: str) -> None:
         """A person deletes what we wrote."""
@@ -172,13 +169,13 @@ class MemoryCrm:
             case "unlink":
                 return self._edit(change, earlier, {"deal_ids": body["deal_ids"]}, removed=not body["stays"])
             case "move_stage":
-                self._move(body)
-                return self._new(change, body)
+                return self._move(change, body)
             case "withdraw_stage":
-                self._withdraw(body)
-                return self._edit(change, earlier, {"why": body["why"]}, removed=True)
+                with self._put_where_it_stands(body):
+                    return self._edit(change, earlier, {"why": body["why"]}, removed=True)
             case "correct_move":
-                return self._edit(change, earlier, {name: body[name] for name in ("at", "evidence", "quote")})
+                with self._put_where_it_stands(body):
+                    return self._edit(change, earlier, {name: body[name] for name in ("at", "evidence", "quote")})
             case "open_objection" | "hand_off":
                 self.deal(body["deal_id"])
                 return self._new(change, body)
@@ -232,23 +229,35 @@ class MemoryCrm:
         self._marked[change.key] = record_id
         return record_id
 
-    def _move(self, body: Mapping[str, Any]) -> None:
+    def _move(self, change: Change, body: dict[str, Any]) -> str:
         """Put the deal into a stage; a move of the past leaves it where it is."""
-        deal, stage, at = self.deal(body["deal_id"]), body["stage"], datetime.fromisoformat(body["at"])
-        pipeline = self.facts.get((Pipeline, deal.pipeline))
-        if isinstance(pipeline, Pipeline) and stage not in {each.name for each in pipeline.stages}:
-            raise Rejected(f"the pipeline {deal.pipeline} has no stage {stage}")
-        if deal.id in self._moved and at < self._moved[deal.id]:
-            return
-        self._moved[deal.id] = at
-        self._keep(replace(deal, stage=stage, **self._standing(deal, stage, at)))
-
-    def _withdraw(self, body: Mapping[str, Any]) -> None:
-        """Put the deal back, if it still stands where we had put it."""
         deal = self.deal(body["deal_id"])
-        if body["stage"] is not None and deal.stage == body["from"]:
-            at = self._moved.pop(deal.id, datetime.fromtimestamp(self._now(), UTC))
+        pipeline = self.facts.get((Pipeline, deal.pipeline))
+        if isinstance(pipeline, Pipeline) and body["stage"] not in {each.name for each in pipeline.stages}:
+            raise Rejected(f"the pipeline {deal.pipeline} has no stage {body['stage']}")
+        with self._put_where_it_stands(body):
+            return self._new(change, body)
+
+    @contextmanager
+    def _put_where_it_stands(self, body: Mapping[str, Any]) -> Iterator[None]:
+        """What happens to a move of the deal; where its latest one is another then, the deal goes there."""
+        deal = self.deal(body["deal_id"])
+        before = self._latest(deal)
+        yield
+        latest = self._latest(deal)
+        if latest is not None and latest != before:
+            at, _, stage = latest
+            self._keep(replace(deal, stage=stage, **self._standing(deal, stage, at)))
+        elif latest is None and before is not None and body["stage"] is not None:  # its last one was taken back
+            at = deal.created_at or datetime.fromtimestamp(self._now(), UTC)
             self._keep(replace(deal, stage=body["stage"], **self._standing(deal, body["stage"], at)))
+
+    def _latest(self, deal: Deal) -> tuple[datetime, int, str] | None:
+        """When, and into which stage, the deal was moved last: by people (0) or by us, in the order of writing."""
+        ours = [one.body for one in self.written("move_stage") if not one.removed and one.body["deal_id"] == deal.id]
+        moves = [(event.date, 0, event.stage) for event in deal.events]
+        moves += [(datetime.fromisoformat(body["at"]), n, body["stage"]) for n, body in enumerate(ours, 1)]
+        return max(moves, default=None)
 
     def _standing(self, deal: Deal, stage: str, at: datetime) -> dict[str, Any]:
         """Open, won or lost: what the stage makes of the deal."""

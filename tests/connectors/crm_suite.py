@@ -107,6 +107,13 @@ def correct(move: Change, hours: int, quote: str) -> Change:
     )
 
 
+def withdraw(move: Change, stands: str | None) -> Change:
+    body = {"deal_id": move.body["deal_id"], "move": move.key, "from": move.body["stage"], "stage": stands}
+    rest = {"why": "taken back by a person"}
+    key = f"withdraw:{move.key}:1"
+    return Change(key=key, kind="withdraw_stage", subject=move.subject, needs=(move.key,), body={**body, **rest})
+
+
 def objection(deal_id: str = "d-1") -> Change:
     key = f"objection:{deal_id}:a-1"
     words = {"type": "price", "genuine": False, "reason": None, "condition": None, "quote": "too expensive"}
@@ -145,6 +152,12 @@ def write(crm: Crm, *changes: Change) -> list[str]:
     for change in changes:
         remote[change.key] = crm.write(change, {key: remote[key] for key in change.needs})
     return list(remote.values())
+
+
+def write_more(crm: Crm, *changes: Change) -> None:
+    """Write these, which need what was written before."""
+    for change in changes:
+        crm.write(change, {key: str(crm.find(key)) for key in change.needs})
 
 
 class CrmSuite:
@@ -231,6 +244,37 @@ class CrmSuite:
         write(desk.crm, first, move("Contract", 8), correct(first, 3, "the offer is attached"))
         assert desk.moved()[0] == ("Proposal", at(3), "the offer is attached")
         assert len(desk.moved()) == 2
+        assert desk.stage("d-1") == ("Contract", "open")
+
+    def test_a_move_that_turns_out_to_be_older_than_another_gives_way_to_it(self, desk: Desk) -> None:
+        offer = move("Proposal", 5)
+        write(desk.crm, offer, move("Contract", 3))
+        assert desk.stage("d-1") == ("Proposal", "open")
+        write_more(desk.crm, correct(offer, 2, "the offer is attached"))
+        assert desk.stage("d-1") == ("Contract", "open")
+
+    def test_what_came_after_a_move_that_turns_out_to_be_older_puts_the_deal_further(self, desk: Desk) -> None:
+        offer = move("Proposal", 8)
+        write(desk.crm, offer, correct(offer, 2, "the offer is attached"), move("Won", 5))
+        assert desk.stage("d-1") == ("Won", "won")
+
+    def test_a_won_deal_whose_payment_turns_out_to_be_older_is_won_all_the_same(self, desk: Desk) -> None:
+        paid = move("Won", 8)
+        write(desk.crm, move("Contract", 3), paid, correct(paid, 6, "we have paid"))
+        assert desk.stage("d-1") == ("Won", "won")
+        write_more(desk.crm, withdraw(paid, "Contract"))
+        assert desk.stage("d-1") == ("Contract", "open")
+
+    def test_a_deal_whose_move_is_taken_back_goes_where_it_came_from(self, desk: Desk) -> None:
+        offer, contract = move("Proposal", 2), move("Contract", 5)
+        write(desk.crm, offer, contract, withdraw(contract, "Proposal"))
+        assert desk.stage("d-1") == ("Proposal", "open")
+        write_more(desk.crm, withdraw(offer, "First contact"))
+        assert desk.stage("d-1") == ("First contact", "open")
+
+    def test_a_move_that_the_deal_has_left_behind_is_taken_back_and_the_deal_stays(self, desk: Desk) -> None:
+        offer = move("Proposal", 2)
+        write(desk.crm, offer, move("Contract", 5), withdraw(offer, "Contract"))
         assert desk.stage("d-1") == ("Contract", "open")
 
 

@@ -16,11 +16,13 @@ from tests.connectors.crm_suite import (
     START,
     HostedCrmSuite,
     answer_to,
+    correct,
     log,
     move,
     objection,
     unlink,
     write,
+    write_more,
 )
 
 
@@ -99,6 +101,21 @@ def test_a_person_may_move_a_deal_back_and_an_older_letter_does_not_move_it_agai
     crm.move_stage("d-1", "First contact", START + timedelta(hours=4))
     write(crm, move("Proposal", 3))
     assert crm.deal("d-1").stage == "First contact"
+
+
+def test_a_person_who_has_moved_a_deal_since_wins_when_our_move_turns_out_to_be_older(crm: MemoryCrm) -> None:
+    offer = move("Proposal", 6)
+    crm.move_stage("d-1", "First contact", START + timedelta(hours=4))
+    write(crm, offer)
+    assert crm.deal("d-1").stage == "Proposal"
+    write_more(crm, correct(offer, 2, "the offer is attached"))
+    assert crm.deal("d-1").stage == "First contact"
+
+
+def test_a_deal_that_was_won_earlier_than_we_knew_is_closed_on_the_earlier_day(crm: MemoryCrm) -> None:
+    paid = move("Won", 8)
+    write(crm, paid, correct(paid, 6, "we have paid"))
+    assert crm.deal("d-1").closed_at == START + timedelta(hours=6)
 
 
 def test_a_deal_that_comes_with_a_persons_stage_is_not_moved_by_what_was_before(crm: MemoryCrm) -> None:

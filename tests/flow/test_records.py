@@ -268,3 +268,13 @@ POST = [
         ),
     ),
 ]
+
+
+@hosted_or_not
+def test_the_letters_of_a_new_client_are_written_once_with_all_that_is_new(found: Founder, hosted: bool) -> None:
+    world = creating(found(hosted=hosted), "auto")
+    asked(world)
+    world.sync()
+    (deal,), (contact,) = made(world, "deal"), made(world, "contact")
+    logged = [row.body for row in world.table(outbox) if row.kind == "log_activity"]
+    assert [(body["contact_ids"], body["deal_ids"]) for body in logged] == [([contact["id"]], [deal["id"]])] * 2
