@@ -100,6 +100,7 @@ def house_of(config: Config, tx: Connection) -> House:
         domains=tuple(config.organization.domains),
         addresses=frozenset(owners) | {r.email for r in mirror.reps(tx)},
         authserv_ids=tuple(config.organization.authserv_ids),
+        dkim_keys=tuple(config.organization.dkim_keys),
         exclude_addresses=frozenset(config.exclude.addresses),
         exclude_domains=tuple(config.exclude.domains),
         private_events=config.exclude.private_events,

@@ -16,7 +16,8 @@ from classifiers.automated import automated
 from connectors.base import Item
 from connectors.calendars import ical
 from connectors.mail import mime
-from connectors.mail.authentication import judge
+from connectors.mail.authentication import Verdict, judge
+from connectors.mail.signatures import signers
 
 NEXT_LOOK = timedelta(days=1_100)  # behind the window: whether a meeting or a series goes on there
 
@@ -29,6 +30,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     domains: tuple[str, ...]
     addresses: frozenset[str]  # of the reps
     authserv_ids: tuple[str, ...] = ()
+    dkim_keys: tuple[str, ...] = ()
     exclude_addresses: frozenset[str] = frozenset()
     exclude_domains: tuple[str, ...] = ()
     private_events: bool = True
@@ -84,7 +86,7 @@ def prepare_letter(item: Item, house: House) -> Prepared:
     if rule := _exclusion([email for _, email in people], house):
         return _excluded(item, rule)
     direction = _direction(message, item.sent, house)
-    verified: Verified = "sent" if item.sent else judge(message, house.authserv_ids)[0]
+    verified: Verified = "sent" if item.sent else _verdict(message, item.raw, house)
     skipped = _settled(message, direction, verified, house)
     letter = letter_of(message, direction)
     content = content_name(letter)
@@ -194,6 +196,10 @@ def _exclusion(addresses: Sequence[str] | set[str], house: House) -> str:
         if within(domain_of(email), house.exclude_domains):
             return "domain"
     return ""
+
+
+def _verdict(message: Message, raw: bytes, house: House) -> Verdict:
+    return judge(message, house.authserv_ids, lambda: signers(raw, house.dkim_keys))[0]
 
 
 def _direction(message: Message, sent: bool, house: House) -> Direction:

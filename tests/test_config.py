@@ -332,7 +332,9 @@ private_events = "maybe"
 
 
 def test_a_key_like_no_other_is_answered_with_those_that_there_are(folder: Folder) -> None:
-    assert only(folder.problems(OURS + 'colour = "red"\n')).endswith("unknown key; known are: domains, authserv_ids")
+    assert only(folder.problems(OURS + 'colour = "red"\n')).endswith(
+        "unknown key; known are: domains, authserv_ids, dkim_keys"
+    )
 
 
 @pytest.mark.parametrize(

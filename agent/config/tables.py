@@ -14,6 +14,7 @@ from agent.config.values import (
     Name,
     Owner,
     Since,
+    dkim_key,
     milestone,
     objection_type,
     parse_retention,
@@ -37,6 +38,9 @@ class Organization(Table):
         default=(), validate_default=True, description="our own mail domains"
     )
     authserv_ids: tuple[str, ...] = Field(default=(), description="our servers' names in Authentication-Results")
+    dkim_keys: tuple[Annotated[str, AfterValidator(dkim_key)], ...] = Field(
+        default=(), description="keys of clients' domains, where our server does not check signatures"
+    )
 
 
 class Store(Table):

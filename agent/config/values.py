@@ -90,6 +90,20 @@ def some(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def dkim_key(value: str) -> str:
+    """A DKIM key as DNS gives it: its name, a blank, and its record, which `dig` writes in quoted pieces."""
+    where, _, record = value.strip().partition(" ")
+    where = where.rstrip(".").lower()
+    record = "".join(piece for piece in record.split('"') if piece.strip()) if '"' in record else record.strip()
+    tags = {tag.strip(): text.strip() for tag, _, text in (part.partition("=") for part in record.split(";"))}
+    selector, middle, of_domain = where.partition("._domainkey.")
+    if not (selector and middle and _DOMAIN.fullmatch(of_domain)) or not tags.get("p"):
+        raise ValueError('is no DKIM key; write e.g. "mail._domainkey.client.example v=DKIM1; k=rsa; p=MIIBIj..."')
+    if tags.get("k", "rsa") != "rsa":
+        raise ValueError("is no RSA key, and no other kind is checked")
+    return f"{where} {record}"
+
+
 def milestone(value: str) -> str:
     if value not in MILESTONES:
         raise ValueError(f"is no milestone; {suggest(value, MILESTONES)}")

@@ -7,12 +7,14 @@ Filters that work one after the other (OpenDKIM, OpenDMARC) write a header for e
     authenticated   dmarc=pass; or dkim=pass or, where there is no DMARC, spf=pass for the domain in From
     failed          dmarc=fail; or spf=fail and no signature that holds
     unknown         all else, and whenever From can be read as two people
+
+Where our server writes no such header, a signature that holds by a key of the admin's does it (signatures.py).
 """
 
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import dropwhile, takewhile
 from typing import Literal
@@ -105,13 +107,16 @@ def _server(words: Sequence[str]) -> str:
     return " ".join(words).lower().rstrip(".")
 
 
-def judge(message: Message, authserv_ids: Sequence[str]) -> tuple[Verdict, str]:
-    """Whether the sender is who From says, and why. An id may be `*.hosts.example`: any host below."""
-    if not authserv_ids:
-        return "unknown", "no authserv-id of ours is known"
+def judge(
+    message: Message, authserv_ids: Sequence[str], signers: Callable[[], Iterable[str]] = tuple
+) -> tuple[Verdict, str]:
+    """Whether the sender is who From says, and why. An id may be `*.hosts.example`: any host below.
+
+    `signers` gives the domains whose signatures hold; they are asked for only where our server says nothing.
+    """
     counting = _counting(_run(message.authentication_results, authserv_ids))
     if not counting:
-        return "unknown", "no Authentication-Results of our own server"
+        return _by_signatures(message, signers)
     results = tuple(result for each in counting for result in each.results)
     found = AuthenticationResults(authserv_id=counting[0].authserv_id, results=results)
     if failure := _failure(found):
@@ -121,6 +126,15 @@ def judge(message: Message, authserv_ids: Sequence[str]) -> tuple[Verdict, str]:
     if _failure(counting[0]):
         return "unknown", "spf=fail, and a signature that holds only in a header below"
     return _aligned(found, message.from_[0].email.rpartition("@")[2])
+
+
+def _by_signatures(message: Message, signers: Callable[[], Iterable[str]]) -> tuple[Verdict, str]:
+    if not _doubt(message):
+        domain = message.from_[0].email.rpartition("@")[2]
+        for signer in signers():
+            if _same_organization(signer, domain):
+                return "authenticated", f"a signature of {signer} that we checked ourselves"
+    return "unknown", "no Authentication-Results of our own server"
 
 
 def _run(hops: Sequence[Sequence[str]], ours: Sequence[str]) -> list[AuthenticationResults]:

@@ -37,6 +37,7 @@ TOP = ("agent.cli", "agent.daemon")
 PARSERS = {
     "connectors.mail.mime",
     "connectors.mail.authentication",
+    "connectors.mail.signatures",
     "connectors.calendars.ical",
 }  # bytes -> record; pure
 SHARED = {"connectors", "connectors.base", "connectors.secrets", "connectors.domains"}

@@ -89,7 +89,7 @@ def test_a_header_of_another_server_above_ours_says_nothing() -> None:
 
 def test_without_a_server_of_ours_nobody_is_known() -> None:
     letter = parse(b"Authentication-Results: ; dmarc=pass\nFrom: ruth@client.example\n\nx")
-    assert judge(letter, ()) == ("unknown", "no authserv-id of ours is known")
+    assert judge(letter, ())[0] == "unknown"
 
 
 def test_a_microsoft_server_names_no_id() -> None:
