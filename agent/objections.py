@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from agent.known import Seen
 from agent.model import Cause, Message, ObjectionEvent, ObjectionLife, ObjectionRead, ObjectionTurn
+from agent.prices import Sum
 from agent.proof import UNVERIFIED, is_verified
-from agent.settling import Standing, settled
+from agent.settling import Standing, offered, settled
 from agent.terms import Terms, same_grounds, shared_figures, terms
 from classifiers import PROPOSE
 
@@ -30,6 +31,7 @@ class ObjectionBook:
         self._accepted = accepted  # keys that a person has confirmed
         self._all: dict[str, Standing] = {}
         self._of_deal: dict[str, list[str]] = defaultdict(list)
+        self._asked: dict[str, Sum] = {}  # deal -> what our last offer asks for the whole
 
     def all(self) -> tuple[ObjectionLife, ...]:
         return tuple(one.life for one in self._all.values())
@@ -76,6 +78,8 @@ class ObjectionBook:
             self._settle(seen, deal_id, stage, alone, others)
         for standing in self._standing(deal_id):
             standing.heard(seen)
+        if alone and (asked := offered(seen)) is not None:
+            self._asked[deal_id] = asked
 
     def _say(
         self, read: ObjectionRead, seen: Seen, deal_id: str, stage: str, settled_now: Collection[str]
@@ -132,7 +136,7 @@ class ObjectionBook:
         self._all[key] = Standing(life, grounds_of(read), stage)
         self._of_deal[deal_id].append(key)
         self._turn(self._all[key], "opened", seen.at, stage, seen.key, read.evidence.quote)
-        self._all[key].said_in(seen)
+        self._all[key].said_in(seen, self._asked.get(deal_id))
         return key
 
     def _again(self, same: Standing, read: ObjectionRead, seen: Seen, stage: str) -> None:
@@ -157,7 +161,7 @@ class ObjectionBook:
         )
         same.stage = stage
         self._turn(same, what, seen.at, stage, seen.key, read.evidence.quote)
-        same.said_in(seen)
+        same.said_in(seen, self._asked.get(same.life.deal_id))
 
     def _settle(self, seen: Seen, deal_id: str, stage: str, alone: bool, standing: Iterable[Standing]) -> None:
         still = [one for one in standing if one.life.state != "closed" and not one.life.why]

@@ -11,6 +11,7 @@ from typing import Literal
 
 from agent.known import Seen
 from agent.model import Message, ObjectionLife, SettlingRead
+from agent.prices import Sum, comes_down, total
 from agent.proof import is_verified
 from agent.terms import Terms, meets, shared_figures, speaks_of, terms
 from classifiers import PROPOSE
@@ -20,6 +21,7 @@ SHORT = 6  # words of a bare "agreed, consider it done"
 OFFERS = frozenset(
     ("negotiation", "proposal_sent", "contract_sent")
 )  # letters that speak of what is sold, for how much
+OF_MONEY = ("price", "budget")  # types that a lower price may settle
 YES = ("authority",)  # types that somebody's "yes" settles
 
 
@@ -35,6 +37,7 @@ class Standing:
     threads: set[int] = field(default_factory=set)  # in which it was said
     spoken_since: set[int] = field(default_factory=set)  # of those, where the client has written again
     message_ids: set[str] = field(default_factory=set)
+    asked: Sum | None = None  # what we asked for the whole when he last did
     until: datetime | None = None  # its words are gone: what was written until then has been weighed, and stands
 
     def is_weighed(self, seen: Seen) -> bool:
@@ -43,8 +46,8 @@ class Standing:
     def __post_init__(self) -> None:
         self.since = self.life.opened
 
-    def said_in(self, seen: Seen) -> None:
-        self.since, self.last = seen.at, seen.key
+    def said_in(self, seen: Seen, asked: Sum | None = None) -> None:
+        self.since, self.last, self.asked = seen.at, seen.key, asked
         self.threads.add(seen.thread)
         self.spoken_since.discard(seen.thread)
         if isinstance(seen.record, Message) and seen.record.message_id:
@@ -88,7 +91,8 @@ def _met(seen: Seen, standing: Sequence[Standing], alone: bool) -> _Found:
         wanted = terms(one.life.condition) if one.life.condition else None
         for read in _of_kind(seen, "granted"):
             if wanted is not None and (
-                _grants(read, wanted, one) or (alone and _bare_consent(seen, read, one, standing))
+                _grants(read, wanted, one)
+                or (alone and (_bare_consent(seen, read, one, standing) or _comes_down(seen, read, one)))
             ):
                 yield one, "met", read.evidence.quote
                 break
@@ -103,6 +107,25 @@ def _grants(read: SettlingRead, wanted: Terms, one: Standing) -> bool:
     single = len(wanted.words) == 1 and not wanted.figures
     named = bool((one.grounds.words - wanted.words) & said.words) or bool(shared_figures(one.grounds, said))
     return meets(wanted, said) and (named or not single)
+
+
+def _comes_down(seen: Seen, read: SettlingRead, one: Standing) -> bool:
+    """He wanted it for less, and what we ask now is that much less than what we asked then."""
+    condition = one.life.condition if one.life.type in OF_MONEY and seen.direction == "outbound" else None
+    if condition is None or one.asked is None:
+        return False
+    return comes_down(condition, read.evidence.quote, seen.new_text, one.asked)
+
+
+def offered(seen: Seen) -> Sum | None:
+    """What an offer of ours asks for the whole, where it plainly says so."""
+    if seen.direction != "outbound" or not is_verified(seen) or not _offers(seen):
+        return None
+    return total(seen.new_text)
+
+
+def _offers(seen: Seen) -> bool:
+    return any(m.name in OFFERS and m.confidence >= PROPOSE for m in seen.reading.milestones)
 
 
 def _bare_consent(seen: Seen, read: SettlingRead, one: Standing, standing: Sequence[Standing]) -> bool:
@@ -159,7 +182,7 @@ def _answered(seen: Seen, standing: Sequence[Standing], alone: bool) -> _Found:
     if not tells:
         return
     said = terms(seen.new_text)
-    offers = any(m.name in OFFERS and m.confidence >= PROPOSE for m in seen.reading.milestones)
+    offers = _offers(seen)
     for one in standing:
         if one.life.state != "open":
             continue

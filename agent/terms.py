@@ -1,7 +1,7 @@
 """The terms that a sentence names: amounts, percentages, days and dates, and its telling words; in both languages."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -54,7 +54,12 @@ _DAYS = {
     **dict.fromkeys("month months месяц месяца месяцев мес".split(), 30),
     **dict.fromkeys("year years год года лет".split(), 365),
 }
-_MONEY = frozenset("£ $ € ₽ eur euro euros usd gbp dollars pounds rub руб рубль рубля рублей евро долларов р".split())
+CURRENCIES = {
+    **dict.fromkeys("£ gbp pounds".split(), "GBP"),
+    **dict.fromkeys("$ usd dollars долларов".split(), "USD"),
+    **dict.fromkeys("€ eur euro euros евро".split(), "EUR"),
+    **dict.fromkeys("₽ rub руб рубль рубля рублей р".split(), "RUB"),
+}
 _TIMES = {
     **dict.fromkeys(("k", "thousand", "тыс", "тысяч", "тысячи", "тысяча"), 1_000),
     **dict.fromkeys(("m", "million", "млн", "миллион", "миллиона", "миллионов"), 1_000_000),
@@ -71,6 +76,7 @@ _TOKEN = re.compile(
     r"|(?P<number>\d{1,3}(?:[ \u00a0\u202f',.]\d{3})+(?!\d)|\d+(?:[.,]\d+)?)"
     r"|(?P<word>[^\W\d_]+(?:-[^\W\d_]+)?)|(?P<sign>[%£$€₽])"
 )
+_TAKEN_OUT = re.compile(r"\b(?:take|takes|taken|took|leave|left|cut)\b(?:\W{1,3}\w{1,30}){0,4}?\W{1,3}out\b")
 _FILLING = frozenset(
     "that this with have will your from they them than then when what which would could should there their about "
     "because only just also very much more most been were does into over such some each both ours here need want "
@@ -85,26 +91,35 @@ _FILLING = frozenset(
 @lru_cache(maxsize=4_000)
 def terms(text: str) -> Terms:
     """What a text names."""
-    text = text[:MAX_TEXT].lower().replace("ё", "е")
-    tokens = [(match.lastgroup or "", match[0]) for match in _TOKEN.finditer(text)]
+    some, plain = tokens(text), text[:MAX_TEXT].lower().replace("ё", "е")
+    told = [*telling(words(plain)), *(["=remove"] if _TAKEN_OUT.search(plain) else [])]
+    found = (figure for at in range(len(some)) if (figure := figure_at(some, at)) is not None)
     return Terms(
-        frozenset(list(_figures(tokens))[:MAX_TERMS]),
-        frozenset(list(telling(words(text)))[:MAX_TERMS]),
+        frozenset(list(found)[:MAX_TERMS]),
+        frozenset(told[:MAX_TERMS]),
     )
 
 
-def _figures(tokens: list[tuple[str, str]]) -> Iterable[Figure]:
-    for at, (kind, token) in enumerate(tokens):
-        if kind == "date":
-            day, month = (int(part) for part in token.split(".")[:2])
-            if 1 <= month <= 12 and 1 <= day <= 31:
-                yield Figure(month * 100 + day, "date")
-                continue
-        share = _SHARES.get(token)
-        if share is not None:
-            yield Figure(share, "percent")
-        elif (value := _value(kind, token)) is not None:
-            yield _with_unit(value, [t for _, t in tokens[at + 1 : at + 3]], tokens[at - 1][1] if at else "")
+def tokens(text: str) -> list[tuple[str, str]]:
+    """The words, numbers, dates and signs of a text, each with its kind."""
+    text = text[:MAX_TEXT].lower().replace("ё", "е")
+    return [(match.lastgroup or "", match[0]) for match in _TOKEN.finditer(text)]
+
+
+def figure_at(some: Sequence[tuple[str, str]], at: int) -> Figure | None:
+    """The figure for which a token stands, with the unit that its neighbours give it."""
+    kind, token = some[at]
+    if kind == "date":
+        day, month = (int(part) for part in token.split(".")[:2])
+        if 1 <= month <= 12 and 1 <= day <= 31:
+            return Figure(month * 100 + day, "date")
+    share = _SHARES.get(token)
+    if share is not None:
+        return Figure(share, "percent")
+    value = _value(kind, token)
+    if value is None:
+        return None
+    return _with_unit(value, [t for _, t in some[at + 1 : at + 3]], some[at - 1][1] if at else "")
 
 
 def _value(kind: str, token: str) -> float | None:
@@ -130,7 +145,7 @@ def _with_unit(value: float, after: list[str], before: str) -> Figure:
         following = after[1] if len(after) > 1 else ""
     if following in _DAYS:
         return Figure(value * _DAYS[following], "days")
-    if before in _MONEY or following in _MONEY:
+    if before in CURRENCIES or following in CURRENCIES:
         return Figure(value, "money")
     month = _MONTHS.get(following[:3]) if 1 <= value <= 31 else None
     return Figure(month * 100 + value, "date") if month else Figure(value, "")
@@ -156,7 +171,13 @@ def telling(some: Iterable[str]) -> Iterable[str]:
         notion = next((n for length in _lengths() if (n := _notions().get(word[:length]))), None)
         if notion is not None:
             yield notion
-        elif len(word) > 3 and word not in _SMALL and word not in _DAYS and word not in _MONEY and word not in _SHARES:
+        elif (
+            len(word) > 3
+            and word not in _SMALL
+            and word not in _DAYS
+            and word not in CURRENCIES
+            and word not in _SHARES
+        ):
             yield word[:STEM]
 
 

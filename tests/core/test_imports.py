@@ -22,6 +22,7 @@ PURE = {
             "match",
             "proof",
             "stages",
+            "prices",
             "terms",
             "settling",
             "objections",
