@@ -16,11 +16,13 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from agent.changes import merged
+from agent.answers import Verdicts
+from agent.changes import difference, merged
 from agent.clients import STRANGER, Directory, clients_of_people, whose
 from agent.history import fold
 from agent.known import Answer, Client, Seen
 from agent.model import (
+    Change,
     Cut,
     Deal,
     Direction,
@@ -38,10 +40,13 @@ from agent.model import (
     Reading,
     SettlingRead,
 )
+from agent.sent import Sent
+from agent.takeback import withdrawals
 from classifiers.reader import ruled_all
 from tests.core import builders as b
 
 FOLDER = Path(__file__).with_name("situations")
+EVERYTHING = ("activities", "stages", "objections", "records")
 SURE, UNSURE, NO_OPINION = 0.95, 0.6, 0.3
 
 
@@ -91,6 +96,11 @@ class Played:
         found = [o for h in self.histories for o in h.objections]
         return [_told(o) for o in sorted(found, key=lambda o: (o.opened, o.deal_id, o.type))]
 
+    @property
+    def lives(self) -> list[str]:
+        found = [o for h in self.histories for o in h.objections]
+        return [_life(o) for o in sorted(found, key=lambda o: (o.opened, o.deal_id, o.type))]
+
 
 def _told(o: ObjectionLife) -> str:
     grounds = f"{'genuine' if o.genuine else 'stalling'} {o.type}"
@@ -98,9 +108,31 @@ def _told(o: ObjectionLife) -> str:
     return f"{o.deal_id}: {grounds} at {o.stage}, {state}" + (f" {o.closed:%m-%d}" if o.closed else "")
 
 
+def _life(o: ObjectionLife) -> str:
+    return f"{o.deal_id} {o.type}: " + ", ".join(f"{turn.what} {turn.at:%m-%d}" for turn in o.events)
+
+
 def _handed(one: Handoff) -> str:
     told = f"{one.deal_id}: {one.rule} at {one.stage}, {one.at:%m-%d}"
     return f"{told}, back {one.ended:%m-%d} ({one.ended_why})" if one.ended else told
+
+
+def _change(change: Change) -> str:
+    body: dict[str, Any] = dict(change.body)
+    match change.kind:
+        case "log_activity" | "unlink":
+            return f"{change.kind} {change.subject}: {' '.join(body['deal_ids']) or 'no deal'}"
+        case "move_stage" | "correct_move":
+            return f"{change.kind} {body['deal_id']}: {body['stage']}, {body['evidence']}"
+        case "withdraw_stage":
+            return (
+                f"{change.kind} {body['deal_id']}: {body['from']}, back to {body['stage'] or 'where a person put it'}"
+            )
+        case "open_objection" | "update_objection" | "close_objection" | "remove_objection":
+            deal_id, letter, type_ = change.subject.removeprefix("objection:").split(":")[:3]
+            state = body.get("cause") or body.get("state")
+            return f"{change.kind} {deal_id}: {type_} of {letter}" + (f", {state}" if state else "")
+    return f"{change.kind} {change.subject}"
 
 
 def _made(new: NewRecord) -> str:
@@ -139,10 +171,14 @@ class Situation:
         rules = [msgspec.convert({"name": "rule"} | rule, HandoffRule) for rule in self.told.get("rules", ())]
         return b.client_of(client, self.people, letters=self.clients, pipelines=pipelines, rules=rules)
 
-    def play(self, *, backwards: bool = False) -> Played:
-        """Fold every client whom something of this concerns; `backwards`: what came last is handed over first."""
+    def play(self, *, backwards: bool = False, asked: bool = False) -> Played:
+        """Fold every client whom something of this concerns; `backwards`: what came last is handed over first.
+
+        `asked`: nobody has answered anything yet.
+        """
+        answers = [] if asked else self.answers
         said = [
-            fold(self.facts(client), reversed(seen) if backwards else seen, self.answers, self.now)
+            fold(self.facts(client), reversed(seen) if backwards else seen, answers, self.now)
             for client, seen in sorted(self.clients.items())
         ]
         of_activity: dict[str, list[Link]] = defaultdict(list)
@@ -151,6 +187,19 @@ class Situation:
                 of_activity[link.activity].append(link)
         together = {key: merged(of) for key, of in of_activity.items()}
         return Played({key: link for key, link in together.items() if link is not None}, said)
+
+    def taken_back(self) -> list[str]:
+        """What the CRM is told because of the answers, after all that was said without them stands there."""
+        told: list[str] = []
+        before, after = self.play(asked=True), self.play()
+        for unanswered, said in zip(before.histories, after.histories, strict=True):
+            facts, seen = self.facts(said.client), self.clients[said.client]
+            written = difference(unanswered, {k.activity: k for k in unanswered.links}, seen, [], EVERYTHING)
+            sent = [Sent(key=c.key, kind=c.kind, subject=c.subject, body=c.body) for c in written]
+            back = withdrawals(said, unanswered, Verdicts.of(self.answers), sent, facts, EVERYTHING)
+            back += difference(said, {k.activity: k for k in said.links}, seen, sent, EVERYTHING)
+            told += [_change(change) for change in back]
+        return told
 
     def expected_link(self, number: int) -> tuple[str, list[str], list[str]]:
         """Outcome with its reason, deals, and the deals between which nobody can tell."""
@@ -328,8 +377,9 @@ def _answer(one: dict[str, Any], this: Situation) -> Answer:
     if kind == "vouched" or (": " not in subject and ", " not in subject):  # a letter's sender, or its link
         return Answer(kind=kind, subject=subject)
     if subject.startswith("no. "):  # an objection, by its letter and type
-        key, deal_id, type_ = subject.split(", ")
-        return Answer(kind=kind, subject=f"objection:{deal_id}:{key}:{type_}", deal_ids=(deal_id,), evidence=key)
+        key, deal_id, type_, *turn = subject.split(", ")
+        how = f":{turn[0].replace(' by ', ':')}" if turn else ""
+        return Answer(kind=kind, subject=f"objection:{deal_id}:{key}:{type_}{how}", deal_ids=(deal_id,), evidence=key)
     deal_id, _, stage = subject.partition(": ")
     given = [a for a in this.answers if (a.deal_ids, a.stage) == ((deal_id,), stage)]
     if kind == "restored":

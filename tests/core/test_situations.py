@@ -33,6 +33,15 @@ def test_the_agent_does_what_a_sales_manager_expects(told: dict[str, Any]) -> No
     assert played.objections == told.get("objections", [])
     assert played.new == told.get("new", [])
     assert played.handed_off == told.get("handed_off", [])
+    assert played.lives == told.get("lives", played.lives)
+
+
+UNDONE = [(name, told) for name, told in ALL if "undoes" in told]
+
+
+@pytest.mark.parametrize("told", [told for _, told in UNDONE], ids=[name for name, _ in UNDONE])
+def test_what_a_person_takes_back_goes_with_its_consequences_and_with_nothing_else(told: dict[str, Any]) -> None:
+    assert situation(told).taken_back() == told["undoes"]
 
 
 @each
