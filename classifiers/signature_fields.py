@@ -17,7 +17,7 @@ import phonenumbers
 from phonenumbers import Leniency, PhoneNumberMatcher
 
 from agent.model import Cut
-from classifiers.clean.tail import is_sign_off
+from classifiers.clean.closings import is_sign_off
 
 __all__ = ["Field", "FieldName", "signature"]
 

@@ -1,9 +1,9 @@
 """New text apart from old: what a letter says now, without history, signature, disclaimer and footer.
 
-    lines      the letter as lines, each marked as quoted or not
-    history    where old text begins
-    tail       what hangs below the own words
-    here       the marks become cuts; what is left is what the letter says
+    lines                the letter as lines, each marked as quoted or not
+    history, attribution where old text begins: markers and header blocks, "On ... wrote:"
+    tail                 what hangs below the own words: closings, notices, mobile footers
+    cuts                 the marks become cuts; what is left is what the letter says
 
 All of it is pure and linear, and raises on no text.
 """
@@ -12,7 +12,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from agent.model import Cut, CutKind
-from classifiers.clean.history import Head, head_at, introduces, marker_of
+from classifiers.clean.attribution import Head, introduces
+from classifiers.clean.cuts import cut_of, kept, left, merged, new_text, within
+from classifiers.clean.history import head_at, marker_of
 from classifiers.clean.language import language
 from classifiers.clean.lines import Mark, Page, is_rule, page_of, unmarked
 from classifiers.clean.tail import tail_marks
@@ -30,30 +32,8 @@ def find_cuts(text: str, cuts: Sequence[Cut] = (), subject: str = "") -> tuple[C
     The subject says that a bare header block is answered ("Re:"); that it is passed on, only the words over it say:
     some answer by "Forward".
     """
-    given = _within(text, cuts)
-    return _merged(_marks(page_of(text, given), subject), given)
-
-
-def kept(text: str, cuts: Sequence[Cut]) -> list[tuple[int, int]]:
-    """The stretches that remain, without the white space around them."""
-    return _left(text, cuts, 0, len(text))
-
-
-def _left(text: str, cuts: Sequence[Cut], begin: int, stop: int) -> list[tuple[int, int]]:
-    spans, at = [], begin
-    for cut in [*sorted(cuts, key=lambda cut: cut.start), Cut(start=stop, end=stop, kind="hidden")]:
-        piece = text[at : cut.start]
-        start = at + len(piece) - len(piece.lstrip())
-        end = at + len(piece.rstrip())
-        if start < end:
-            spans.append((start, end))
-        at = max(at, cut.end)
-    return spans
-
-
-def new_text(text: str, cuts: Sequence[Cut]) -> str:
-    """What remains, each stretch in lines of its own."""
-    return "\n".join(text[start:end] for start, end in kept(text, cuts))
+    given = within(text, cuts)
+    return merged(_marks(page_of(text, given), subject), given)
 
 
 def without_history(text: str, cuts: Sequence[Cut]) -> str:
@@ -97,23 +77,28 @@ def reply_text(text: str, cuts: Sequence[Cut] = (), subject: str = "") -> str:
     A quotation between whose lines the answers stand is shown: they cannot be understood without it. A letter of
     nothing but old text shows that text.
     """
-    given = _within(text, cuts)
+    given = within(text, cuts)
     page = page_of(text, given)
     marks = _marks(page, subject)
-    hidden = [mark for mark in marks if mark.role != "sign_off"]
-    answered = _answered(text, hidden)
     unseen = [cut for cut in given if cut.kind not in ("quoted", "forwarded")]
-    shown = new_text(text, _merged([mark for mark in hidden if mark not in answered], unseen))
+    hidden = merged([mark for mark in marks if mark.role != "sign_off"], unseen)
+    answered = _answered(text, marks, hidden, given)
+    shown = new_text(text, merged([mark for mark in marks if mark.role != "sign_off" and mark not in answered], unseen))
     return shown or _history_alone(page, marks)
 
 
-def _answered(text: str, hidden: Sequence[Mark]) -> set[Mark]:
-    """Quotations with own words under them; one under its "On ... wrote:" alone is only history put on top."""
-    quotes = [mark for mark in hidden if mark.role == "quote" and mark.kind == "quoted"]
-    own = kept(text, [_cut(mark) for mark in hidden])
+def _answered(text: str, marks: Sequence[Mark], hidden: Sequence[Cut], given: Sequence[Cut]) -> set[Mark]:
+    """Quotations with own words under them; one under its "On ... wrote:" alone is only history put on top.
+
+    One that the HTML marked bears no sign in the text: shown, it would pass for new where history is introduced at all.
+    """
+    quotes = [mark for mark in marks if mark.role == "quote" and mark.kind == "quoted"]
+    own = kept(text, hidden)
     if not quotes or not own:
         return set()
-    introduced = {mark.end for mark in hidden if mark.role == "attribution"}
+    introduced = {mark.end for mark in marks if mark.role == "attribution"}
+    if introduced and any(cut.kind == "quoted" for cut in given):
+        return set()
     followed = {quote for quote in quotes if quote.end <= own[-1][0]}
     alone = len(quotes) == 1 and any(
         not text[end : quotes[0].start].strip() for end in introduced if end <= quotes[0].start
@@ -130,7 +115,7 @@ def _history_alone(page: Page, marks: Sequence[Mark]) -> str:
         return ""
     words = [unmarked(said) for at, said in enumerate(page.said) if page.quoted[at]]
     if any(word and not introduces(word, True) for word in words):
-        return new_text(page.text, [_cut(mark) for mark in marks if mark.role != "quote"])
+        return new_text(page.text, [cut_of(mark) for mark in marks if mark.role != "quote"])
     return ""
 
 
@@ -179,8 +164,22 @@ def _quotation(page: Page, at: int, marks: list[Mark]) -> int:
             break
     words = unmarked(page.said[at])
     kind: CutKind = "forwarded" if words and marker_of(words) == "forwarded" else "quoted"
-    marks.append(page.mark(at, last, kind, "quote"))
+    begin = _introduced_inside(page, at, last)
+    if begin > at:
+        marks.append(page.mark(at, begin, kind, "attribution"))
+    if begin < last:
+        marks.append(page.mark(begin, last, kind, "quote"))
     return last
+
+
+def _introduced_inside(page: Page, at: int, last: int) -> int:
+    """The line after an introduction that is quoted itself: "> On 3 Feb 2026 at 16:20, X wrote:"."""
+    said = ""
+    for line in range(at, min(at + 3, last)):
+        said = f"{said} {unmarked(page.said[line])}".strip()
+        if said.endswith(":"):
+            return line + 1 if introduces(said, True) else at
+    return at
 
 
 def _under(page: Page, head: Head, subject: str, marks: list[Mark]) -> int:
@@ -229,8 +228,8 @@ def _older(page: Page, at: int, last: int) -> int:
 def _passes_on(page: Page, head: Head, subject: str, marks: list[Mark]) -> bool:
     """Is the block under this introduction handed over, or is it what was answered? In doubt it is old."""
     begin = marks[-_LATEST - 1].end if len(marks) > _LATEST else 0
-    latest = [_cut(mark) for mark in marks[-_LATEST:] if mark.end <= head.start]
-    own = "\n".join(page.text[start:end] for start, end in _left(page.text, latest, begin, head.start)).casefold()
+    latest = [cut_of(mark) for mark in marks[-_LATEST:] if mark.end <= head.start]
+    own = "\n".join(page.text[start:end] for start, end in left(page.text, latest, begin, head.start)).casefold()
     if any(words in own for words in OVERRULING):
         return False
     if head.kind == "forwarded":
@@ -239,55 +238,3 @@ def _passes_on(page: Page, head: Head, subject: str, marks: list[Mark]) -> bool:
     if prefix in SUBJECT_REPLY:
         return False
     return not own or (len(own.split()) <= _COVERING_NOTE and any(words in own for words in HANDING_OVER))
-
-
-# -- cuts -----------------------------------------------------------------------------------------------------------
-
-
-def _cut(mark: Mark) -> Cut:
-    return Cut(start=mark.start, end=mark.end, kind=mark.kind)
-
-
-def _within(text: str, cuts: Sequence[Cut]) -> list[Cut]:
-    """Cuts as given, held to the text's length."""
-    held = (Cut(start=max(cut.start, 0), end=min(cut.end, len(text)), kind=cut.kind) for cut in cuts)
-    return sorted((cut for cut in held if cut.start < cut.end), key=lambda cut: cut.start)
-
-
-def _merged(marks: Sequence[Mark], given: Sequence[Cut]) -> tuple[Cut, ...]:
-    """Where two speak of one place: what no reader sees goes first, then the marks, then what else was given.
-
-    The marks know more than the HTML: a forward inside a quotation of the HTML is a forward.
-    """
-    found = sorted((_cut(mark) for mark in marks if mark.start < mark.end), key=lambda cut: (cut.start, -cut.end))
-    hidden = _beside([], [cut for cut in given if cut.kind == "hidden"])
-    both = _beside(hidden, found)
-    return tuple(_joined(_beside(both, [cut for cut in given if cut.kind != "hidden"])))
-
-
-def _beside(cuts: list[Cut], more: Sequence[Cut]) -> list[Cut]:
-    """The cuts, and of `more` the pieces that stand beside them. Both are sorted by their start."""
-    pieces, covered, at = [], 0, 0
-    for cut in more:
-        start = max(cut.start, covered)
-        while at > 0 and cuts[at - 1].end > start:
-            at -= 1
-        while start < cut.end:
-            while at < len(cuts) and cuts[at].end <= start:
-                at += 1
-            end = min(cut.end, cuts[at].start) if at < len(cuts) else cut.end
-            if start < end:
-                pieces.append(Cut(start=start, end=end, kind=cut.kind))
-            start = cuts[at].end if at < len(cuts) else cut.end
-        covered = max(covered, cut.end)
-    return sorted([*cuts, *pieces], key=lambda cut: cut.start)
-
-
-def _joined(cuts: Sequence[Cut]) -> list[Cut]:
-    """Neighbours of one kind become one."""
-    result: list[Cut] = []
-    for cut in cuts:
-        if result and result[-1].end == cut.start and result[-1].kind == cut.kind:
-            cut = Cut(start=result.pop().start, end=cut.end, kind=cut.kind)
-        result.append(cut)
-    return result

@@ -10,7 +10,9 @@ from agent.model import Cut, CutKind
 LONG_LINE = 600  # what introduces old text is short: nothing is looked for beyond this
 
 # "AB> text": the initials that some programs put before the mark
-_INITIALS = re.compile(r"[A-Z][A-Za-z]{0,2}>(?: |$)")
+_INITIALS = re.compile(r"[A-ZА-ЯЁІЇЄ][A-Za-zА-ЯЁІЇЄа-яёіїє]{0,2}>(?:[ >]|$)")
+# what a reader does not see at a line's ends; the last are the marks of a direction of writing
+_MARGIN = " \t\r\xa0\u200b\ufeff\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
 _INTRODUCTION_ENDS = ":：-*_>"
 _INTRODUCTION_LINES = 6  # with an empty line or two in between
 _WRAPPED_WIDTH = 60  # a quoted line this long may have lost its last words to a line without a mark
@@ -57,7 +59,7 @@ def page_of(text: str, cuts: Sequence[Cut]) -> Page:
     said = []
     for line in text.split("\n"):
         starts.append(starts[-1] + len(line) + 1)
-        said.append(line.strip(" \t\r\xa0\u200b\ufeff"))
+        said.append(line.strip(_MARGIN))
     starts[-1] = len(text)
     quoted = [_is_quoted(said, at) for at in range(len(said))]
     for cut in cuts:
@@ -104,6 +106,8 @@ def _is_quoted(said: list[str], at: int) -> bool:
         return not (line.endswith(":") and _closes_address(said, at))
     if first == "|":
         return line.count("|", 0, LONG_LINE) == 1 and (len(line) == 1 or line[1] in " >")
+    if first == "}":  # a margin of the reader's own choice; in program text it closes something
+        return line[1:2] in ("", " ") and line[-1] not in "{;)"
     if first == "&":
         return line.startswith("&gt;")
     return first.isupper() and ">" in line[1:4] and _INITIALS.match(line) is not None

@@ -7,7 +7,8 @@ from typing import Any
 
 
 def _load(name: str) -> dict[str, Any]:
-    return tomllib.loads((files("classifiers") / "data" / name).read_text("utf-8"))
+    """Folded as the texts are with which they are compared: "ß" is "ss" there."""
+    return tomllib.loads((files("classifiers") / "data" / name).read_text("utf-8").casefold())
 
 
 def _any_of(words: list[str]) -> str:
@@ -47,16 +48,21 @@ FORWARD_ENDED = frozenset(_history["markers"]["ended"])
 HANDING_OVER = tuple(_history["markers"]["handing_over"])
 OVERRULING = tuple(_history["markers"]["overruling"])
 SUBJECT_REPLY = frozenset(_history["markers"]["subject_reply"])
+TELLING = frozenset(_history["telling"])
 LABELS = {label: role for role, labels in _history["headers"].items() for label in labels}
 
 SIGN_OFF = frozenset(_closings["sign_off"])
 SIGN_OFF_PHRASES = tuple(sorted(word for word in SIGN_OFF if " " in word))
 THANKS = frozenset(_closings["thanks"])
 MOBILE_SENT = tuple(_closings["mobile"]["sent"])
-MOBILE_DEVICE = tuple(_closings["mobile"]["device"])
+MOBILE_GET = tuple(_closings["mobile"]["get"])
 MOBILE_LINE = frozenset(_closings["mobile"]["line"])
-MOBILE_FIRST = frozenset(word[:3] for word in (*MOBILE_SENT, *MOBILE_LINE))
-DISCLAIMER = tuple(_closings["disclaimer"]["strong"])
+MOBILE_FIRST = frozenset(word[:3] for word in (*MOBILE_SENT, *MOBILE_GET, *MOBILE_LINE))
+PROGRAM = re.compile(rf"(?<![a-zа-яё])(?:{_any_of(_closings['mobile']['program'])})")
+DEVICE = re.compile(rf"(?<![a-zа-яё])(?:{_any_of(_closings['mobile']['device'] + _closings['mobile']['program'])})")
+BANNER = tuple(_closings["banner"]["phrase"])
+BANNER_LINE = frozenset(_closings["banner"]["line"])
+DISCLAIMER = (*_closings["disclaimer"]["strong"], *BANNER)
 FOOTER = tuple(_closings["footer"]["strong"])
 # the words that nearly every letter holds tell nothing of a notice in it
 _COMMON = frozenset(_closings["common_words"])
@@ -72,4 +78,4 @@ def _telling_start(phrase: str) -> str:
     return next((word for word in words if word not in _COMMON), words[0])[:6]
 
 
-NOTICE_STARTS = frozenset(map(_telling_start, DISCLAIMER + FOOTER))
+NOTICE_STARTS = frozenset(map(_telling_start, (*DISCLAIMER, *FOOTER, *BANNER_LINE)))

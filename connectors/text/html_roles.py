@@ -52,6 +52,8 @@ _IDS: dict[str, Part] = {
     "ms-outlook-mobile-signature": "signature",
     "applemailsignature": "signature",
     "_rc_sig": "signature",
+    "zm-_id_-sgn": "signature",  # Zoho
+    "ymail_android_signature": "signature",
 }
 _INDENTED = re.compile(r"margin:0(?:px)? 0(?:px)? 0(?:px)? 40px")  # Gmail indents with a blockquote
 _HEADER_LINE = re.compile(r"border-top:(?:solid|1(?:\.0)?p[xt] solid)")
