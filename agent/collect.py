@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -15,7 +15,7 @@ from agent.errors import CursorExpired, NeedsHuman, Retry
 from agent.exclusions import apply_new_rules
 from agent.flow import CALENDAR_AHEAD, Flow, Progress, open_source
 from agent.intake import House, Prepared
-from agent.pipeline import ahead
+from agent.pipeline import ahead, in_order
 from agent.store import forget, ledger, memberships, pending, sources
 from agent.workers import Poison
 from classifiers import version
@@ -24,6 +24,7 @@ from connectors.base import Batch, Item, Source
 FIRST_PAUSE = timedelta(seconds=30)  # before a source that failed is tried again
 LONGEST_PAUSE = timedelta(minutes=30)
 STORED_TOGETHER = 400  # items at least, when there are as many
+PARSERS = {"mailbox": "agent.intake:prepare_letters", "calendar": "agent.intake:prepare_events"}
 
 
 def collect(flow: Flow, config: SourceConfig) -> int:
@@ -45,7 +46,8 @@ def collect_from(flow: Flow, config: SourceConfig, source: Source) -> int:
     try:
         count += take_up(flow, config, source, _wanted_again(flow, config))
         fetched = ahead(_joined(_batches(flow, config, source)))
-        with closing(ahead(_ready(flow, config, batch, first) for batch, first in fetched)) as batches:
+        prepared = in_order(lambda one: _ready(flow, config, *one), fetched, flow.parsers.size)
+        with closing(ahead(prepared)) as batches:
             for ready in batches:
                 count += _store_batch(flow, config, ready)
                 if flow.stopping():
@@ -66,6 +68,8 @@ def _batches(flow: Flow, config: SourceConfig, source: Source) -> Iterator[tuple
     with flow.store.reading() as tx:
         state = sources.state(tx, config.name)
     first = state.phase != "following" and state.last_success is None
+    if first:  # there will be much to parse, and the server has yet to be reached
+        flow.parsers.start(PARSERS[config.what])
     try:
         for batch in source.fetch(state.cursor):
             yield batch, first
@@ -193,11 +197,10 @@ def _prepare(flow: Flow, config: SourceConfig, items: Sequence[Item]) -> tuple[l
         house = flow.house(tx)
         tz, owner = flow.zone_of(tx, config), flow.email_of(tx, config)
         state = sources.state(tx, config.name)
-    if config.what == "mailbox":
-        answers = flow.parsers.run("agent.intake:prepare_letters", readable, house)
-    else:
-        window = (state.since, flow.now() + CALENDAR_AHEAD)
-        answers = flow.parsers.run("agent.intake:prepare_events", readable, house, window, tz, owner)
+    args: tuple[Any, ...] = (house,)
+    if config.what == "calendar":
+        args = (house, (state.since, flow.now() + CALENDAR_AHEAD), tz, owner)
+    answers = flow.parsers.run(PARSERS[config.what], readable, *args)
     prepared = [a for a in answers if not isinstance(a, Poison)]
     poisoned += [(i, a.error) for i, a in zip(readable, answers, strict=True) if isinstance(a, Poison)]
     return prepared, poisoned

@@ -11,8 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from agent.config import HandoffConfig
 from agent.errors import NeedsHuman, Rejected, Retry
 from agent.flow import Flow
@@ -20,7 +18,7 @@ from agent.model import Change
 from agent.store import mirror, outbox
 
 BATCH = 100
-TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+TIMEOUT, CONNECT_TIMEOUT = 10.0, 5.0  # seconds
 PAUSE = timedelta(seconds=30)  # before one that failed is tried again, doubled each time
 LONGEST_PAUSE = timedelta(hours=1)
 BUSY = (408, 425, 429)  # of a server that takes it later
@@ -90,9 +88,11 @@ def _send(change: Change, payload: Mapping[str, Any], config: HandoffConfig | No
 
 
 def _post(url: str, key: str, payload: Mapping[str, Any]) -> None:
-    host = httpx.URL(url).host
+    import httpx  # here, because few have webhooks and it takes long to import
+
+    host, timeout = httpx.URL(url).host, httpx.Timeout(TIMEOUT, connect=CONNECT_TIMEOUT)
     try:
-        answer = httpx.post(url, json=payload, headers={"Idempotency-Key": key}, timeout=TIMEOUT)
+        answer = httpx.post(url, json=payload, headers={"Idempotency-Key": key}, timeout=timeout)
     except httpx.HTTPError as error:
         raise Retry(f"{host} does not answer: {type(error).__name__}") from None
     if answer.status_code in BUSY or answer.status_code >= 500:

@@ -2,9 +2,12 @@
 
 import queue
 import threading
-from collections.abc import Generator, Iterable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 _END = object()
@@ -32,6 +35,32 @@ def ahead(items: Iterable[T], depth: int = 2) -> Generator[T, None, None]:
     finally:
         unwanted.set()
         thread.join()
+
+
+def in_order(function: Callable[[T], R], items: Iterable[T], at_once: int) -> Iterator[R]:
+    """What `function` makes of each item, in the items' order; it works on `at_once` of them at the same time.
+
+    What `items` or `function` raises is raised here, after what was made of the items before.
+    """
+    running: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(at_once, thread_name_prefix="in-order") as pool:
+        for future in _submitted(pool, function, items):
+            running.append(future)
+            if len(running) == at_once:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+
+
+def _submitted(pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T]) -> Iterator[Future[R]]:
+    """An error of `items` waits for its turn like an item."""
+    try:
+        for item in items:
+            yield pool.submit(function, item)
+    except Exception as error:
+        broken: Future[R] = Future()
+        broken.set_exception(error)
+        yield broken
 
 
 def _make(

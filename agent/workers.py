@@ -6,6 +6,7 @@ the item that does it three times is given back as `Poison`; the others are not 
 
 import atexit
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -37,6 +38,11 @@ class Poison(NamedTuple):
 class Workers(Protocol):
     """Runs a function over a batch of items; the answers come in the same order."""
 
+    size: int  # how many batches it works on at the same time
+
+    def start(self, function: str) -> None:
+        """Soon this function will be run: what takes long to get ready for it may begin now."""
+
     def run(self, function: str, items: Sequence[Any], *args: Any) -> list[Any]:
         """`function`: "module:name" of a function(items, *args) -> answers. Poison stands for what failed."""
 
@@ -45,6 +51,11 @@ class Workers(Protocol):
 
 class InProcess:
     """Works without processes, for small amounts; an exception is an item's Poison, a hang is a hang."""
+
+    size = 1
+
+    def start(self, function: str) -> None:
+        pass
 
     def run(self, function: str, items: Sequence[Any], *args: Any) -> list[Any]:
         return _work(_find(function), items, args)
@@ -58,11 +69,20 @@ class ProcessPool:
 
     def __init__(self, size: int, *, seconds: float = SECONDS, step: Callable[[], None] = lambda: None) -> None:
         """`step` is called after each answer of a worker, and after each time limit."""
+        self.size = size
         self._seconds = seconds
         self._step = step
         self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         for _ in range(size):
             self._idle.put(None)
+
+    def start(self, function: str) -> None:
+        slots: list[_Worker | None] = []
+        with contextlib.suppress(queue.Empty):  # those that are at work have started
+            while True:
+                slots.append(self._idle.get_nowait())
+        for slot in slots:
+            self._idle.put(slot or _Worker(function))
 
     def run(self, function: str, items: Sequence[Any], *args: Any) -> list[Any]:
         if not items:
@@ -85,7 +105,7 @@ class ProcessPool:
         self, worker: "_Worker | None", function: str, items: list[Any], args: tuple[Any, ...]
     ) -> "tuple[_Worker | None, list[Any]]":
         """Run a batch; when it kills the worker, run its items one by one, each at most three times."""
-        worker = worker or _Worker()
+        worker = worker or _Worker(function)
         answers, error = worker.ask(function, items, args, self._seconds)
         self._step()
         if error is None:
@@ -98,7 +118,7 @@ class ProcessPool:
                 answers += one
             return worker, answers
         for _ in range(TRIES - 1):
-            worker = _Worker()
+            worker = _Worker(function)
             answers, error = worker.ask(function, items, args, self._seconds)
             self._step()
             if error is None:
@@ -109,8 +129,8 @@ class ProcessPool:
 
 # `multiprocessing` would import our main module there, and with it all commands, which costs more than to start Python
 _START = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[3]); "
-    "from agent.workers import serve; serve(int(sys.argv[1]), int(sys.argv[2]))"
+    "import gc, sys, json; gc.disable(); sys.path[:] = json.loads(sys.argv[4]); "
+    "from agent.workers import serve; serve(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])"
 )
 
 
@@ -127,9 +147,10 @@ def kill_workers() -> None:
 class _Worker:
     """One process and the pipe to it; it ends when the pipe does."""
 
-    def __init__(self) -> None:
+    def __init__(self, function: str) -> None:
+        """`function`: what it will be asked for first."""
         self._pipe, theirs = Pipe()
-        arguments = (str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path))
+        arguments = (str(theirs.fileno()), str(os.getpid()), function, json.dumps(sys.path))
         self._process = subprocess.Popen(  # noqa: S603 - ourselves, by arguments of our own
             [sys.executable, "-P", "-c", _START, *arguments], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
         )
@@ -182,14 +203,17 @@ def _received(pipe: Connection) -> list[Any]:
     return values
 
 
-def serve(descriptor: int, parent: int) -> None:
-    """What a worker process does until its pipe or its parent is gone."""
+def serve(descriptor: int, parent: int, first: str) -> None:
+    """What a worker process does until its pipe or its parent is gone; `first`: the function it will be asked for."""
     pipe = Connection(descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     logging.disable()  # what a library logs here may quote a letter, and nobody masks it
     warnings.simplefilter("ignore")
+    _find(first)
+    gc.freeze()  # what was imported stays: no need to look through it again and again
+    gc.enable()
     with contextlib.suppress(EOFError, KeyboardInterrupt, OSError):
         while os.getppid() == parent:
             if pipe.poll(5):

@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 from itertools import filterfalse
 from operator import itemgetter
@@ -86,8 +86,12 @@ _SEARCHED = (
     *(("newsletter", "unsubscribe"), ("recruit", "strong"), ("vendor", "pitch"), ("vendor", "service")),
 )
 _STARTS_OF = {phrase: _start(phrase) for part, name in _SEARCHED for phrase in _SAY[part][name]}
-_PHRASES = list(_STARTS_OF)
-_SEARCH = AhoCorasick(_PHRASES, implementation=Implementation.DFA)  # all of them in one pass over a letter
+
+
+@cache
+def _search() -> AhoCorasick:
+    """All of these phrases in one pass over a letter."""
+    return AhoCorasick(list(_STARTS_OF), implementation=Implementation.DFA)
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ class Seen:
     def found(self) -> frozenset[str]:
         """The phrases that subject and text hold."""
         whole = f"{self.subject} {self.text}"
-        found = {_PHRASES[number] for number, _, _ in _SEARCH.find_matches_as_indexes(whole, overlapping=True)}
+        found = _search().find_matches_as_strings(whole, overlapping=True)
         if not found:
             return frozenset()
         starts = _starts(set(whole.split(" ")))

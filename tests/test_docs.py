@@ -41,7 +41,7 @@ def tree(path: Path) -> ast.Module:
 
 
 def commands() -> Mapping[str, Any]:
-    found: Mapping[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    found: Mapping[str, Any] = typer.main.get_command(app()).commands  # type: ignore[attr-defined]
     return found
 
 

@@ -122,7 +122,7 @@ def opened(path: Path | None) -> Iterator[tuple[Config, Store]]:
 @contextlib.contextmanager
 def flow_of(config: Config, store: Store, crm: Crm | None = None) -> Iterator[Flow]:
     """A flow over this store; its workers end with it."""
-    parsers = ProcessPool(max(1, (os.cpu_count() or 2) - 1))
+    parsers = ProcessPool(os.cpu_count() or 1)
     readers = ProcessPool(1)
     try:
         yield Flow(config, store, crm or open_crm(config, store), parsers, readers)

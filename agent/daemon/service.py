@@ -102,7 +102,7 @@ class Daemon:
             config,
             store,
             open_crm(config, store),
-            ProcessPool(max(1, (os.cpu_count() or 2) - 1), step=self._pulse.step),
+            ProcessPool(os.cpu_count() or 1, step=self._pulse.step),
             ProcessPool(1, step=self._pulse.step),
             tell=self._told,
             stopping=lambda: self._stop,

@@ -13,8 +13,6 @@ from encodings.aliases import aliases
 from functools import lru_cache
 from typing import NamedTuple
 
-import charset_normalizer
-
 __all__ = ["Decoded", "codec_of", "decode", "guess"]
 
 
@@ -339,6 +337,8 @@ def _in_doubt(data: bytes, codec: str) -> bool:
 
 def _by_statistics(data: bytes) -> Decoded | None:
     """For the scripts that are neither Cyrillic nor Western: slow, so the very last resort and on a sample only."""
+    import charset_normalizer  # here, because hardly any letter needs it and it takes long to import
+
     found = charset_normalizer.from_bytes(_sample(data), cp_exclusion=["utf_7"]).best()
     codec = codec_of(found.encoding) if found else None
     return Decoded(_read(data, codec), codec) if codec and codec not in _NO_ASCII_INSIDE else None

@@ -146,6 +146,8 @@ def test_addresses_are_taken_apart() -> None:
     assert domain_of("a@b@mill.example") == "mill.example"
     assert without_tag("+only@mill.example") == "+only@mill.example"
     assert registrable("mail.clinic.co.uk") == "clinic.co.uk"
+    assert registrable("mail.лавка.орг.срб") == "лавка.орг.срб"
+    assert registrable("mail.mill.xn--c1avg.xn--90a3ac") == "mill.xn--c1avg.xn--90a3ac"
     assert within("shop.mill.example", ["mill.example"])
     assert not within("windmill.example", ["mill.example"])
 

@@ -13,22 +13,16 @@ from agent.workers import Poison, ProcessPool
 from tests.flow.company import ANNA, START, VERA, CompanyWorld, letter
 
 
-class FragileParsers:
+class FragileParsers(ProcessPool):
     """Real worker processes, whose parser has holes."""
 
-    def __init__(self) -> None:
-        self._pool = ProcessPool(1, seconds=3)
-
     def run(self, function: str, items: Sequence[Any], *args: Any) -> list[Any]:
-        return self._pool.run("tests.flow.killers:fragile", items, *args)
-
-    def close(self) -> None:
-        self._pool.close()
+        return super().run("tests.flow.killers:fragile", items, *args)
 
 
 @pytest.fixture
 def parsers() -> Iterator[FragileParsers]:
-    made = FragileParsers()
+    made = FragileParsers(1, seconds=3)
     yield made
     made.close()
 

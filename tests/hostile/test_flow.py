@@ -16,18 +16,19 @@ from tests.hostile import mailbox
 from tests.hostile.letters import HOSTILE, letter
 
 
-class Pools:
+class Pools(ProcessPool):
     """Real worker processes for parsing and reading; the parser may have holes."""
 
     def __init__(self, parse: str = "") -> None:
+        super().__init__(2)
         self._parse = parse
-        self._parsers, self.readers = ProcessPool(1), ProcessPool(1)
+        self.readers = ProcessPool(1)
 
     def run(self, function: str, items: Sequence[Any], *args: Any) -> list[Any]:
-        return self._parsers.run(self._parse or function, items, *args)
+        return super().run(self._parse or function, items, *args)
 
     def close(self) -> None:
-        self._parsers.close()
+        super().close()
         self.readers.close()
 
 

@@ -1,9 +1,14 @@
 """Bytes to Message: what of a letter is kept, and how it is told from every other letter."""
 
 import hashlib
+from base64 import b64encode
+from binascii import a2b_base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pybase64 import b64decode
 
 from agent.model import Attachment, Message
 from connectors.mail.mime import message_key, parse
@@ -205,6 +210,31 @@ def test_one_boundary_for_two_levels_is_understood() -> None:
     body = f"Content-Type: multipart/mixed; boundary=b\n\n--b\n{inner}\n--b\n{PDF}\n--b--\n"
     message = letter(body)
     assert (message.text, [each.name for each in message.attachments]) == ("Plain words.", ["offer.pdf"])
+
+
+def test_a_long_file_behind_nested_parts_is_found_by_the_one_boundary_that_is_left() -> None:
+    inner = f"Content-Type: multipart/alternative; boundary=b-1\n\n--b-1\n{PLAIN}\n--b-1\n{RICH}\n--b-1--"
+    body = f"--b\n{inner}\n--b\n{PDF}{'QUJD' * 19}\n--b-1\n--bb\n--b\n{PDF}\n--b--\n--b\nepilogue"
+    message = letter(f"Content-Type: multipart/mixed; boundary=b\n\n{body}")
+    assert message.text == "Plain words."
+    assert [each.name for each in message.attachments] == ["offer.pdf", "offer.pdf"]
+
+
+@given(
+    lines=st.lists(st.one_of(st.binary(max_size=60).map(b64encode), st.binary(max_size=20))), tail=st.binary(max_size=4)
+)
+def test_a_file_is_what_the_careful_decoder_makes_of_it(lines: list[bytes], tail: bytes) -> None:
+    """The fast decoder leaves out what is no base64, as the one of Python does."""
+    encoded = b"\r\n".join(line.replace(b"=", b"") for line in lines) + tail.replace(b"=", b"") + b"=="[: len(tail) % 3]
+    try:
+        careful: bytes | None = a2b_base64(encoded)
+    except ValueError:
+        careful = None
+    try:
+        fast: bytes | None = b64decode(encoded)
+    except ValueError:
+        fast = None
+    assert fast == careful
 
 
 def test_letters_of_the_old_mac_have_lines_too() -> None:
