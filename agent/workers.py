@@ -1,6 +1,7 @@
 """Worker processes for what hostile input could hang or kill: parsing and reading.
 
-Started anew, few, long-lived; each with a time and a memory limit. A batch that kills its worker is taken apart, and
+Started anew, few, long-lived; each with limits of time, work and memory. Work is processor time, so that a hang ends
+soon and an honest letter on a busy machine is not given up. A batch that kills its worker is taken apart, and
 the item that does it three times is given back as `Poison`; the others are not lost.
 """
 
@@ -9,6 +10,7 @@ import contextlib
 import gc
 import json
 import logging
+import math
 import os
 import queue
 import resource
@@ -25,7 +27,9 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 TRIES = 3
-SECONDS = 60.0  # for one batch
+SECONDS = 60.0  # for one batch, however busy the machine is
+PARSING, READING = 10.0, 30.0  # seconds of work for a batch of one; reading begins with loading the models
+_EACH = 0.25  # seconds of work more for each further item
 MEMORY = 3 << 30  # bytes of address space for one worker
 
 
@@ -33,6 +37,13 @@ class Poison(NamedTuple):
     """What became of an item that could not be worked on."""
 
     error: str
+
+
+class Limits(NamedTuple):
+    """What one batch may take."""
+
+    work: float  # seconds of processor time
+    seconds: float  # on the clock
 
 
 class Workers(Protocol):
@@ -67,10 +78,17 @@ class InProcess:
 class ProcessPool:
     """`size` worker processes, started when they are first needed; safe to use from several threads."""
 
-    def __init__(self, size: int, *, seconds: float = SECONDS, step: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        size: int,
+        *,
+        work: float = PARSING,
+        seconds: float = SECONDS,
+        step: Callable[[], None] = lambda: None,
+    ) -> None:
         """`step` is called after each answer of a worker, and after each time limit."""
         self.size = size
-        self._seconds = seconds
+        self._work, self._seconds = work, seconds
         self._step = step
         self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         for _ in range(size):
@@ -101,12 +119,15 @@ class ProcessPool:
                 if worker is not None:
                     worker.stop()
 
+    def _limits(self, items: Sequence[Any]) -> "Limits":
+        return Limits(self._work + _EACH * (len(items) - 1), self._seconds)
+
     def _attempt(
         self, worker: "_Worker | None", function: str, items: list[Any], args: tuple[Any, ...]
     ) -> "tuple[_Worker | None, list[Any]]":
         """Run a batch; when it kills the worker, run its items one by one, each at most three times."""
         worker = worker or _Worker(function)
-        answers, error = worker.ask(function, items, args, self._seconds)
+        answers, error = worker.ask(function, items, args, self._limits(items))
         self._step()
         if error is None:
             return worker, answers
@@ -119,7 +140,7 @@ class ProcessPool:
             return worker, answers
         for _ in range(TRIES - 1):
             worker = _Worker(function)
-            answers, error = worker.ask(function, items, args, self._seconds)
+            answers, error = worker.ask(function, items, args, self._limits(items))
             self._step()
             if error is None:
                 return worker, answers
@@ -158,18 +179,20 @@ class _Worker:
         _RUNNING.add(self)
 
     def ask(
-        self, function: str, items: Sequence[Any], args: tuple[Any, ...], seconds: float
+        self, function: str, items: Sequence[Any], args: tuple[Any, ...], limits: Limits
     ) -> tuple[list[Any], str | None]:
         """(answers, None), or ([], what happened to the worker)."""
         try:
-            self._pipe.send((function, args))
+            self._pipe.send((function, args, limits.work))
             _send(self._pipe, items)
-            if not self._pipe.poll(seconds):
-                return [], f"not finished after {seconds:g} s"
+            if not self._pipe.poll(limits.seconds):
+                return [], f"not finished after {limits.seconds:g} s"
             return _received(self._pipe), None
         except (EOFError, BrokenPipeError, ConnectionResetError):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(5)
+            if self._process.returncode == -signal.SIGXCPU:
+                return [], f"not finished after {limits.work:g} s of work"
             return [], f"killed its worker (exit code {self._process.returncode})"
 
     def stop(self) -> None:
@@ -209,6 +232,7 @@ def serve(descriptor: int, parent: int, first: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a memory image would hold letters
     logging.disable()  # what a library logs here may quote a letter, and nobody masks it
     warnings.simplefilter("ignore")
     _find(first)
@@ -217,8 +241,18 @@ def serve(descriptor: int, parent: int, first: str) -> None:
     with contextlib.suppress(EOFError, KeyboardInterrupt, OSError):
         while os.getppid() == parent:
             if pipe.poll(5):
-                function, args = pipe.recv()
-                _send(pipe, _work(_find(function), _received(pipe), args))
+                function, args, work = pipe.recv()
+                items = _received(pipe)
+                _allow(work)
+                _send(pipe, _work(_find(function), items, args))
+
+
+def _allow(work: float) -> None:
+    """The system ends this process (SIGXCPU) once it has worked so many seconds more."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    until = math.ceil(used.ru_utime + used.ru_stime + work)
+    resource.setrlimit(resource.RLIMIT_CPU, (until if most == resource.RLIM_INFINITY else min(until, most), most))
 
 
 def _work(function: Callable[..., list[Any]], items: Sequence[Any], args: tuple[Any, ...]) -> list[Any]:

@@ -23,7 +23,7 @@ from agent.errors import DealscribeError, Rejected
 from agent.flow import Flow, named, open_crm
 from agent.store import Store, sources
 from agent.texts import say
-from agent.workers import ProcessPool
+from agent.workers import READING, ProcessPool
 from connectors.base import Crm
 
 NO, PERSON, RETRY, RUNNING = 1, 3, 4, 5
@@ -123,7 +123,7 @@ def opened(path: Path | None) -> Iterator[tuple[Config, Store]]:
 def flow_of(config: Config, store: Store, crm: Crm | None = None) -> Iterator[Flow]:
     """A flow over this store; its workers end with it."""
     parsers = ProcessPool(os.cpu_count() or 1)
-    readers = ProcessPool(1)
+    readers = ProcessPool(1, work=READING)
     try:
         yield Flow(config, store, crm or open_crm(config, store), parsers, readers)
     finally:

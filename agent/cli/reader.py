@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from agent.cli.common import NO, ConfigPath, Json, complain, opened, tell
+from agent.cli.common import NO, ConfigPath, Json, complain, opened, safe_json, tell
 from agent.errors import Rejected
 from agent.lessons import schooling
 from agent.texts import say
@@ -44,7 +44,7 @@ def classify(
     failed = False
     for line in classify_lines(sys.stdin, at.value):
         failed |= line.startswith('{"id":null,"error"')
-        sys.stdout.write(line + "\n")
+        sys.stdout.write(safe_json(line) + "\n")
     if failed:
         raise typer.Exit(NO)
 
@@ -74,7 +74,7 @@ def evaluate(
             "calibration_error": error,
             "groups": reports,
         }
-        print(msgspec.json.encode(shown).decode())
+        print(safe_json(msgspec.json.encode(shown).decode()))
         return
     print(f"{part.value}: {readings[0].version}, {speed:.0f} letters a second on one core")
     if error is not None:
@@ -89,10 +89,10 @@ def _near(as_json: bool) -> None:
     found = corpus.near(parts)
     share = len(found) / max(1, sum(len(rows) for rows in parts.values()))
     if as_json:
-        print(msgspec.json.encode({"share": share, "near": found}).decode())
+        print(safe_json(msgspec.json.encode({"share": share, "near": found}).decode()))
     else:
         for one in found:
-            print(f"{one.one} and {one.other}: {one.run}")
+            tell(f"{one.one} and {one.other}: {one.run}")
         print(f"{len(found)} letters, {share:.2%}, share a run of words with a letter of another part")
     if share > NEAR_ALLOWED:
         raise typer.Exit(NO)

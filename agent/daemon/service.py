@@ -37,7 +37,7 @@ from agent.retention import let_go_old_words
 from agent.store import Store, outbox, pending, sources
 from agent.sync import digest
 from agent.texts import say
-from agent.workers import ProcessPool, kill_workers
+from agent.workers import READING, ProcessPool, kill_workers
 from connectors.secrets import SecretRef
 
 DONE, DEFECT, PERSON, RUNNING = 0, 1, 3, 5  # exit codes, as the command line documents them
@@ -103,7 +103,7 @@ class Daemon:
             store,
             open_crm(config, store),
             ProcessPool(os.cpu_count() or 1, step=self._pulse.step),
-            ProcessPool(1, step=self._pulse.step),
+            ProcessPool(1, work=READING, step=self._pulse.step),
             tell=self._told,
             stopping=lambda: self._stop,
         )

@@ -240,6 +240,9 @@ def test_classify_reads_letters_without_any_configuration(tmp_path: Path) -> Non
     ran = dealscribe(tmp_path, "classify", told=json.dumps(letter) + "\n")
     assert ran.code == 0
     assert [o["type"] for o in ran.rows[0]["objections"]] == ["price"]
+    hiding = letter | {"body": letter["body"] + " \u202e\x9b2J too dear: it costs 31 more than the last one"}
+    told = dealscribe(tmp_path, "classify", told=json.dumps(hiding) + "\n").out
+    assert not any(sign in told for sign in "\u202e\x9b")
     odd = dealscribe(tmp_path, "classify", told="nonsense\n")
     assert (odd.code, odd.rows[0]["id"]) == (1, None)
 

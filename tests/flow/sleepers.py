@@ -10,3 +10,10 @@ def slow(items: Sequence[str]) -> list[str]:
         if item == "hangs":
             time.sleep(60)
     return ["done" for _ in items]
+
+
+def busy(items: Sequence[str]) -> list[str]:
+    """One of these is worked on for good."""
+    while "works" in items:
+        pass
+    return ["done" for _ in items]

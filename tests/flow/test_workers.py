@@ -1,5 +1,6 @@
 """A letter that kills, hangs or breaks its worker is put aside, and the next ones go on."""
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -53,6 +54,19 @@ def test_a_letter_on_which_a_worker_hangs_is_given_up() -> None:
     finally:
         pool.close()
     assert answers == ["done", Poison("not finished after 1 s"), "done"]
+
+
+def test_a_letter_on_which_a_worker_works_for_good_is_given_up_by_its_work_and_not_by_the_clock() -> None:
+    pool = ProcessPool(1, work=1, seconds=120)
+    began = time.monotonic()
+    try:
+        answers = pool.run("tests.flow.sleepers:busy", ["quick", "works", "quick"])
+        again = pool.run("tests.flow.sleepers:busy", ["quick"] * 50)
+    finally:
+        pool.close()
+    assert answers == ["done", Poison("not finished after 1 s of work"), "done"]
+    assert again == ["done"] * 50
+    assert time.monotonic() - began < 100
 
 
 def test_a_quarantined_letter_that_can_be_read_after_all_is_taken_up(

@@ -10,7 +10,7 @@ import pytest
 
 from agent import status
 from agent.sync import sync
-from agent.workers import ProcessPool
+from agent.workers import READING, ProcessPool
 from tests.flow.company import CompanyWorld
 from tests.hostile import mailbox
 from tests.hostile.letters import HOSTILE, letter
@@ -22,7 +22,7 @@ class Pools(ProcessPool):
     def __init__(self, parse: str = "") -> None:
         super().__init__(2)
         self._parse = parse
-        self.readers = ProcessPool(1)
+        self.readers = ProcessPool(1, work=READING)
 
     def run(self, function: str, items: Sequence[Any], *args: Any) -> list[Any]:
         return super().run(self._parse or function, items, *args)
