@@ -240,18 +240,23 @@ _PAPER = re.compile(
 )
 _DIGIT = re.compile(r"\d")
 _CODE = re.compile(r"[^\W_]+(?:[-–/.][^\W_]+)*")
+_EXTENSION = re.compile(r"\.[^\W\d_]{2,5}\Z")
+_PICTURE = re.compile(r"(?:img|image|dscn?|pict?|photo|scan|screenshot|фото|скан|снимок)(?![^\W\d_])", re.IGNORECASE)
 _DATE = re.compile(r"\d{1,4}([./-])\d{1,2}(?:\1\d{1,4})?\Z|(?:19|20)\d{2}(?:[./-]\d{1,2}){0,2}\Z")
 
 
 def paper_numbers(texts: Iterable[str]) -> frozenset[str]:
-    """Numbers that look like those of offers, contracts and invoices: OF/26/118, К-0549-О, "invoice 260118"."""
+    """Numbers that look like those of offers, contracts and invoices: OF/26/118, К-0549-О, "invoice 260118".
+
+    A file is named by the number without its extension; what cameras and scanners call theirs is no number of a paper.
+    """
     found: set[str] = set()
     for text in texts:
         line = text[:200_000].replace("_", " ")
         for code in _CODE.finditer(line):
-            token = code[0]
+            token = _EXTENSION.sub("", code[0]) if len(code[0]) <= 40 else ""
             digits = sum(c.isdigit() for c in token) if _DIGIT.search(token) else 0
-            if not 3 <= digits <= 20 or len(token) > 40 or _DATE.match(token):
+            if not 3 <= digits <= 20 or _DATE.match(token) or _PICTURE.match(token):
                 continue
             joined = any(c.isalpha() for c in token) and any(c in "-–/." for c in token)
             if joined or _PAPER.search(line, max(0, code.start() - 20), code.start()):
