@@ -109,6 +109,7 @@ class _Case:
     spoken: Mapping[str, list[Reason]]  # deal -> what the letter itself says of it
     told: frozenset[str]  # the deals of which it speaks in words that are theirs alone
     sharing: frozenset[str]  # the deals of which it speaks in words that several have
+    foreign: frozenset[str]  # those that are known for other products, where one that is open is not
     people: frozenset[str]  # contacts of the candidates
     open_count: int  # candidates that were open then
     steps: Mapping[str, str]  # how what it proves fits their stages; when it fits none, that tells nothing
@@ -117,12 +118,14 @@ class _Case:
     def of(
         cls, about: About, then: Sequence[DealThen], spoken: Mapping[str, list[Reason]], told: frozenset[str]
     ) -> "_Case":
+        foreign = frozenset(d.deal.id for d in then if d.deal.id not in told and _is_foreign(about, d))
         fits = any(about.steps.get(d.deal.id) == "stage fits" for d in then)
         return cls(
             about=about,
             spoken=spoken,
             told=told,
             sharing=frozenset(i for i, said in spoken.items() if any(r.name == "shared name" for r in said)),
+            foreign=foreign if any(d.is_open(about.at) and d.deal.id not in foreign for d in then) else frozenset(),
             people=frozenset(i for d in then for i in d.deal.contact_ids),
             open_count=sum(1 for d in then if d.is_open(about.at) and not _later(d, about.at)),
             steps=about.steps if fits else {},
@@ -253,8 +256,10 @@ def _by_name(d: DealThen, found: Mapping[_Unit, set[str]]) -> list[Reason]:
 
 
 def _score(case: _Case, d: DealThen) -> Candidate:
+    foreign = [_reason("other product")] if d.deal.id in case.foreign else []
     reasons = [
         *case.spoken[d.deal.id],
+        *foreign,
         *_thread(case.about, d, _after_thread(case, d)),
         *_learned(case, d),
         *_people(case, d),
