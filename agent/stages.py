@@ -112,10 +112,10 @@ class Progress:
         if not ways or here < 0:
             return ""
         furthest = max(ways)
-        if furthest > REACH:
-            return "stage ahead"
-        if furthest > 0:
+        if any(0 < way <= REACH for way in ways):
             return "stage fits"
+        if furthest > 0:
+            return "stage ahead"
         return "stage passed" if furthest < 0 or self.current.kind in ("won", "lost") else ""
 
     def taken_up(self) -> list[Stage]:
