@@ -211,12 +211,27 @@ def _spoken_of(about: About, deals: Sequence[DealThen]) -> dict[str, list[Reason
             for unit in part:
                 having.setdefault(unit, set()).add(d.deal.id)
     found = {unit: ids | _usual_for(about, unit) & known for unit, ids in having.items() if about.said.index.has(unit)}
+    _share_halves(about, found, deals)
     learned = _learned_numbers(about, {n for d in deals for n in d.numbers})
     spoken = {d.deal.id: [*_by_number(about, d, learned), *_by_name(d, found)] for d in deals}
     for deal_id, own in about.learned.own_words(about.said, known, about.talk, ours=about.ours).items():
         if own.strength >= WEAK:
             spoken[deal_id].append(_part("own words", own.strength, own.word))
     return spoken
+
+
+def _share_halves(about: About, found: dict[_Unit, set[str]], deals: Sequence[DealThen]) -> None:
+    """Of a deal whose name tells one thing only, the place say, what a letter says beside it may be the other half.
+
+    "The softener for the gallery" is of the deal "Gallery", though another deal is called "Softener, main building";
+    "the softener and the gallery" are two things.
+    """
+    halves = {u: d.deal.id for d in deals if len(d.parts) == 1 for u in d.parts[0] if found.get(u) == {d.deal.id}}
+    for d in deals if halves else ():
+        named = [[u for u in part if found.get(u) == {d.deal.id}] for part in d.parts]
+        if 0 < sum(map(bool, named)) < len(named):
+            for unit in (u for part in named for u in part):
+                found[unit] |= {i for half, i in halves.items() if not about.said.index.are_listed(half, unit)}
 
 
 def _usual_for(about: About, unit: _Unit) -> set[str]:
