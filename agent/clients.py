@@ -6,19 +6,18 @@ two of them) are folded together: such a group is one client, named by its small
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 from agent.model import Company, Contact, Deal
-from agent.words import everyday, listed, name_parts, stems
+from agent.words import everyday, latin, listed, name_parts, stems
 from connectors.domains import registrable
 
 MAX_TITLE = 50  # words of a meeting's title
 SOLD_TO = 2  # clients in whose deals' names a word of what we sell stands
+MAX_NAME = 200  # characters of a person's name
 SHORT_NAME = 5  # letters of a word that may stand for a company's name
-
-ACTS_FOR = 3  # clients of one thread at most: a greeting to all of them makes nobody their consultant
 
 STRANGER = "new:"  # a client that is not in the CRM: "new:" + domain, or + address at a free-mail provider
 
@@ -50,7 +49,7 @@ class Identity:
 
     contact_ids: tuple[str, ...]
     company_ids: tuple[str, ...]
-    how: str  # contact, domain, or "" for a stranger
+    how: str  # contact, domain, name, or "" for a stranger
 
 
 @dataclass
@@ -67,6 +66,7 @@ class Directory:
     _names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _people: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _short: dict[str, set[str]] = field(default_factory=dict)
+    _called: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     products: frozenset[str] = frozenset()  # words by which deals of several clients are named: what we sell, and where
 
     @classmethod
@@ -137,6 +137,7 @@ class Directory:
             name = " ".join(_WORD.findall(contact.name.lower().replace("ё", "е")))
             if " " in name:
                 self._people[name].add(f"contact:{contact.id}")
+                self._called[called(contact.name)].append(contact.id)
         # Fenwick Dairy is called Fenwick, as long as nobody else is
         self._short = {
             w: n for w, n in first.items() if len(n) == 1 and len(w) >= SHORT_NAME and w[:5] not in everyday()
@@ -172,13 +173,30 @@ class Directory:
             domain = domain.partition(".")[2]
         return Identity((), (), "")
 
+    def recognize(self, email: str, name: str) -> Identity:
+        """As `identify`; an address that nobody knows is that of the only contact who is called so.
+
+        It must be one where he may well write from: it bears his name, and is at a free-mail provider, or anywhere if
+        the CRM has none of his. Whoever writes for another company is somebody else, or works there now.
+        """
+        who = self.identify(email)
+        ids = self._called.get(called(name), []) if name and not who.how else []
+        if len(ids) != 1 or not is_account_of(email.partition("@")[0], name):
+            return who
+        contact = self.contacts[ids[0]]
+        if contact.emails and domain_of(email) not in free_mail_domains():
+            return who
+        return Identity((contact.id,), (contact.company_id,) if contact.company_id else (), "name")
+
     def client_of(self, node: str) -> str | None:
         """The client of "company:ID", "contact:ID" or "deal:ID"."""
         return self._group.get(node)
 
     def clients_of(self, email: str) -> set[str]:
         """The clients to whose history an address belongs; empty for a stranger."""
-        who = self.identify(email)
+        return self.clients_behind(self.identify(email))
+
+    def clients_behind(self, who: Identity) -> set[str]:
         nodes = [f"contact:{i}" for i in who.contact_ids] or [f"company:{i}" for i in who.company_ids]
         return {self._group[node] for node in nodes if node in self._group}
 
@@ -194,6 +212,10 @@ class Directory:
             if found := {self._group[node] for name in said for node in names.get(name, ())}:
                 return found
         return set()
+
+    def clients_called(self, names: Iterable[str]) -> set[str]:
+        """The clients of all contacts with one of these names, see `called`."""
+        return {self._group[f"contact:{i}"] for name in names for i in self._called.get(name, ())}
 
     def with_several_deals(self) -> set[str]:
         """The clients among whose deals a letter's is chosen."""
@@ -239,12 +261,29 @@ _FORMS = frozenset(
     "ооо оао зао пао ао ип нко мау муп гуп фгуп тоо чп тов".split()
 )
 _WORD = re.compile(r"\w+")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _PART = re.compile(r"[()\[\]/@:;,|–—]")
 
 
 def name_words(name: str) -> str:
     """A company's name, or a title, as lower-case words without legal forms."""
     return " ".join(w for w in _WORD.findall(name.lower().replace("ё", "е")) if w not in _FORMS)
+
+
+def called(name: str) -> str:
+    """A person's name in whatever order it is given: "Brown, Olive" is Olive Brown. "" for a single word."""
+    said = sorted(_WORD.findall(name[:MAX_NAME].lower().replace("ё", "е")))
+    return " ".join(said) if len(said) > 1 else ""
+
+
+def is_account_of(account: str, name: str) -> bool:
+    """Does what stands before the @ bear this name? olive.brown, brownolive77, o.brown for Olive Brown."""
+    account = latin(account.lower())
+    parts = _LETTERS.findall(account)
+    own = [latin(word) for word in called(name).split()]
+    in_full = [word for word in own if len(word) > 2 and word in account]
+    begun = [word for word in own if any(word.startswith(part) for part in parts)]
+    return len(in_full) > 1 or bool(in_full and set(begun) - set(in_full))
 
 
 def stranger(email: str) -> str:
@@ -261,25 +300,3 @@ def changed_nodes(before: Directory, after: Directory) -> set[str]:
         ("deal", before.deals, after.deals),
     )
     return {f"{kind}:{i}" for kind, old, new in tables for i in old.keys() | new.keys() if old.get(i) != new.get(i)}
-
-
-def whose(own: set[str], of_thread: set[str], strangers: set[str]) -> set[str]:
-    """To whom a letter belongs: by its own people; without a known one, by its thread; else it is a stranger's.
-
-    Whoever belongs to no company may act for one: his letter in a client's thread is that client's too.
-    """
-    if own and all(client.startswith("contact:") for client in own) and len(own | of_thread) <= ACTS_FOR:
-        return own | of_thread
-    return own or of_thread or strangers
-
-
-def clients_of_people(directory: Directory, outside: Sequence[str]) -> tuple[set[str], set[str]]:
-    """The known clients of some outside addresses, and those who are strangers."""
-    known: set[str] = set()
-    strangers: set[str] = set()
-    for email in outside:
-        if found := directory.clients_of(email):
-            known |= found
-        else:
-            strangers.add(stranger(email))
-    return known, strangers

@@ -36,7 +36,7 @@ class Conversations:
         self._keys: dict[str, str] = {}  # Message-ID -> letter
         self._topics: dict[int, str] = {}  # of threads
         self._began: dict[int, datetime] = {}
-        self._opened: dict[tuple[str, ...], list[_Sent]] = defaultdict(list)  # first words -> the letters that have them
+        self._opened: dict[tuple[str, ...], list[_Sent]] = defaultdict(list)  # first words -> letters
         self._joined: dict[int, int] = before._joined if before else {}  # broken off thread -> the one that it goes on
 
     def remember(self, seen: Seen, deal_ids: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 
 from agent.words import (
     STEM,
@@ -36,6 +37,10 @@ LATER = 0.1  # what a later letter of the thread counts for
 BESIDE = 0.4  # what another letter of the thread counts for, beside the one that is answered
 
 
+TOGETHER = 3  # words in which a thing and its place stand
+_AND = frozenset("and also plus both и также оба обе".split())
+
+Unit = tuple[str, ...]  # a word of a deal's name, or words that follow each other
 Places = tuple[Set[str], Set[str]]  # the talks in which a word stands: in their letters, in ours
 
 
@@ -50,6 +55,21 @@ class Said:
     @cached_property
     def index(self) -> WordIndex:
         return WordIndex(f"{self.subject}\n{self.text}\n{self._files}")
+
+    def are_one(self, one: Unit, other: Unit) -> bool:
+        """Is it "the softener for the gallery", or the one in the subject and the other in the letter?
+
+        "The softener and the gallery" are two things, and so are those of two sentences.
+        """
+        headed = len(words(self.subject))
+        heads = [{place < headed for place in self.index.places(unit)} for unit in (one, other)]
+        if heads in ([{True}, {False}], [{False}, {True}]):
+            return True
+        places = sorted((place, unit) for unit in (one, other) for place in self.index.places(unit))
+        return any(
+            first != second and high - low <= TOGETHER and _AND.isdisjoint(self.index.between(low, high))
+            for (low, first), (high, second) in pairwise(places)
+        )
 
     @property
     def _files(self) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from importlib.resources import files
 
-from agent.learned import Learned, Said
+from agent.learned import Learned, Said, Unit
 from agent.model import Candidate, Deal, Reason
 from agent.words import STEM, Moment, name_parts, number_names, paper_numbers, stems
 
@@ -19,6 +19,7 @@ WEIGHTS: dict[str, float] = _FITTED["weights"]
 THRESHOLD: float = _FITTED["threshold"]
 MARGIN: float = _FITTED["margin"]
 PEOPLE_MARGIN: float = _FITTED["people_margin"]
+LEAD_MARGIN: float = _FITTED["lead_margin"]
 NAMED = 0.75  # so sure that words are one deal's own: they name it
 WEAK = 0.3  # below that they tell nothing
 SURE = 0.6  # so sure that words are one deal's own: they speak of it
@@ -28,8 +29,6 @@ FRESH = timedelta(days=21)  # so long after a deal was made our first letter abo
 BEFORE = timedelta(days=45)  # a deal is often typed in after the talk has begun
 AFTER = timedelta(days=120)  # after that a closed deal is no candidate
 LONG_AFTER = timedelta(days=500)  # ... nor one of which the letter speaks
-
-_Unit = tuple[str, ...]
 
 
 @dataclass
@@ -41,7 +40,7 @@ class DealThen:
     closed_at: datetime | None = None
     seen: set[str] = field(default_factory=set)  # outside addresses that wrote about it
     numbers: set[str] = field(init=False)
-    parts: tuple[tuple[_Unit, ...], ...] = field(init=False)
+    parts: tuple[tuple[Unit, ...], ...] = field(init=False)
     stems: frozenset[str] = field(init=False)  # of its name
 
     def __post_init__(self) -> None:
@@ -98,7 +97,7 @@ def match(about: About, deals: Sequence[DealThen]) -> Match:
     then = [d for d in then if d.is_candidate(about.at) or d.deal.id in told or _only_his(about, d, then)]
     case = _Case.of(about, then, spoken, told)
     scored = [_score(case, d) for d in then]
-    return _choose(sorted(scored, key=lambda c: (-c.score, c.deal_id)), ours=about.ours)
+    return _choose(case, sorted(scored, key=lambda c: (-c.score, c.deal_id)))
 
 
 @dataclass(frozen=True)
@@ -110,6 +109,7 @@ class _Case:
     told: frozenset[str]  # the deals of which it speaks in words that are theirs alone
     sharing: frozenset[str]  # the deals of which it speaks in words that several have
     foreign: frozenset[str]  # those that are known for other products, where one that is open is not
+    deals: Mapping[str, Deal]
     people: frozenset[str]  # contacts of the candidates
     open_count: int  # candidates that were open then
     steps: Mapping[str, str]  # how what it proves fits their stages; when it fits none, that tells nothing
@@ -126,10 +126,23 @@ class _Case:
             told=told,
             sharing=frozenset(i for i, said in spoken.items() if any(r.name == "shared name" for r in said)),
             foreign=foreign if any(d.is_open(about.at) and d.deal.id not in foreign for d in then) else frozenset(),
+            deals={d.deal.id: d.deal for d in then},
             people=frozenset(i for d in then for i in d.deal.contact_ids),
             open_count=sum(1 for d in then if d.is_open(about.at) and not _later(d, about.at)),
             steps=about.steps if fits else {},
         )
+
+    def people_margin(self, best: Candidate, rival: Candidate) -> float:
+        """By how much who writes to whom must speak for a deal.
+
+        Where two deals of a company have people in common, that the CRM names somebody on one of them only tells
+        little: it is a lead at most, that other letters may confirm.
+        """
+        if _is(rival, _CLOSED):
+            return MARGIN
+        one, other = self.deals[best.deal_id], self.deals[rival.deal_id]
+        same = one.company_id == other.company_id and not set(one.contact_ids).isdisjoint(other.contact_ids)
+        return PEOPLE_MARGIN if same and self.about.learned.talks else LEAD_MARGIN
 
     def told_elsewhere(self, d: DealThen) -> bool:
         return bool(self.told - {d.deal.id})
@@ -141,14 +154,18 @@ def _only_his(about: About, d: DealThen, deals: Sequence[DealThen]) -> bool:
     return bool(about.contact_ids & set(d.deal.contact_ids)) and not about.contact_ids & others
 
 
-def _choose(scored: list[Candidate], *, ours: bool) -> Match:
+def _choose(case: _Case, scored: list[Candidate]) -> Match:
     candidates = tuple(scored)
     able = [c for c in scored if c.score >= THRESHOLD]
     if not able:
         return Match((), (), candidates)
     best = able[0]
-    margin = MARGIN if ours or not _only_people(candidates) else PEOPLE_MARGIN
-    rivals = [c for c in scored[1:] if best.score - c.score < margin or _both_named(best, c)]
+    only_people = not case.about.ours and _only_people(candidates)
+    rivals = [
+        c
+        for c in scored[1:]
+        if best.score - c.score < (case.people_margin(best, c) if only_people else MARGIN) or _both_named(best, c)
+    ]
     if not rivals:
         return Match((best.deal_id,), (), candidates)
     close = [best, *rivals]
@@ -176,6 +193,7 @@ def _only_people(candidates: Iterable[Candidate]) -> bool:
 _PEOPLE = frozenset(
     ["contact", "other contact", "seen", "owner", "only deal", "no sign", "just closed", "closed", "not yet"]
 )
+_CLOSED = frozenset(["just closed", "closed"])
 _ANSWER = frozenset(["answer"])
 _NUMBER = frozenset(["number", "learned number"])  # a deal whose number is named is meant, whatever the thread is about
 _TELLING = _NUMBER | {"name"}
@@ -205,7 +223,7 @@ def _tells(spoken: Iterable[Reason]) -> bool:
 def _spoken_of(about: About, deals: Sequence[DealThen]) -> dict[str, list[Reason]]:
     """Per deal: what the letter itself says of it, by number and by name."""
     known = {d.deal.id for d in deals}
-    having: dict[_Unit, set[str]] = {}
+    having: dict[Unit, set[str]] = {}
     for d in deals:
         for part in d.parts:
             for unit in part:
@@ -220,21 +238,20 @@ def _spoken_of(about: About, deals: Sequence[DealThen]) -> dict[str, list[Reason
     return spoken
 
 
-def _share_halves(about: About, found: dict[_Unit, set[str]], deals: Sequence[DealThen]) -> None:
+def _share_halves(about: About, found: dict[Unit, set[str]], deals: Sequence[DealThen]) -> None:
     """Of a deal whose name tells one thing only, the place say, what a letter says beside it may be the other half.
 
-    "The softener for the gallery" is of the deal "Gallery", though another deal is called "Softener, main building";
-    "the softener and the gallery" are two things.
+    "The softener for the gallery" is of the deal "Gallery", though another deal is called "Softener, main building".
     """
     halves = {u: d.deal.id for d in deals if len(d.parts) == 1 for u in d.parts[0] if found.get(u) == {d.deal.id}}
     for d in deals if halves else ():
         named = [[u for u in part if found.get(u) == {d.deal.id}] for part in d.parts]
         if 0 < sum(map(bool, named)) < len(named):
             for unit in (u for part in named for u in part):
-                found[unit] |= {i for half, i in halves.items() if not about.said.index.are_listed(half, unit)}
+                found[unit] |= {i for half, i in halves.items() if about.said.are_one(half, unit)}
 
 
-def _usual_for(about: About, unit: _Unit) -> set[str]:
+def _usual_for(about: About, unit: Unit) -> set[str]:
     """The deals whose letters often have a word, whatever their names are."""
     return {i for i in about.learned.with_word(unit[0][:STEM]) if about.learned.is_usual(unit[0][:STEM], i, about.talk)}
 
@@ -256,7 +273,7 @@ def _by_number(about: About, d: DealThen, learned: Mapping[str, str]) -> list[Re
     return [_reason("learned number", learned[d.deal.id])] if d.deal.id in learned else []
 
 
-def _by_name(d: DealThen, found: Mapping[_Unit, set[str]]) -> list[Reason]:
+def _by_name(d: DealThen, found: Mapping[Unit, set[str]]) -> list[Reason]:
     reasons, left = [], NAME_CAP
     for part in d.parts:
         named = False

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
-from itertools import pairwise
 from math import log
 
 MAX_WORDS = 4_000  # of one text; the rest says nothing new about which deal it is
@@ -112,10 +111,6 @@ def name_parts(name: str, without: str = "") -> tuple[tuple[tuple[str, ...], ...
     return tuple(units for units in telling if units)
 
 
-NEAR = 8  # words between two things that are listed
-_AND = frozenset("and also plus both и также оба обе обоих обеим".split())
-
-
 class WordIndex:
     """The words of one text, asked for by a word in any ending, or by words that follow each other."""
 
@@ -135,17 +130,13 @@ class WordIndex:
             self._asked[unit] = self._find(unit)
         return self._asked[unit]
 
-    def are_listed(self, one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-        """Do they stand near each other as two things, "the one and the other"?"""
-        places = sorted((place, unit) for unit in (one, other) for place in self._at(unit))
-        return any(
-            first != second and high - low <= NEAR and not _AND.isdisjoint(self._words[low:high])
-            for (low, first), (high, second) in pairwise(places)
-        )
-
-    def _at(self, unit: tuple[str, ...]) -> list[int]:
+    def places(self, unit: tuple[str, ...]) -> list[int]:
+        """Where it stands, counted in words."""
         alike = [word for word in self._alike.get(unit[0][:3], ()) if same_word(unit[0], word)]
         return [place for word in alike for place in self._places[word] if self._follow(place, unit[1:])]
+
+    def between(self, low: int, high: int) -> list[str]:
+        return self._words[low:high]
 
     def _find(self, unit: tuple[str, ...]) -> bool:
         return any(

@@ -1,29 +1,28 @@
 """The memberships' room: which activities belong to which client, settled anew when the people in the CRM change."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
-import msgspec
-from sqlalchemy import Connection, case, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
-from agent.clients import STRANGER, Directory, changed_nodes, clients_of_people, domain_of, free_mail_domains, whose
+from agent.clients import STRANGER, Directory, called, changed_nodes, domain_of, free_mail_domains
 from agent.intake import House, keyed_hash
-from agent.model import Meeting
 from agent.store.activities import Fresh
 from agent.store.forget import want_again
 from agent.store.pending import mark_dirty
-from agent.store.rows import chunks, insert_rows
+from agent.store.rows import chunks, insert_rows, record_of
 from agent.store.tables import activity, membership, participant
+from agent.whose import clients_by_record, clients_of_people, names_shown, whose
 
 
-class _Whose(NamedTuple):
-    """What says of an activity whose it is, besides its people."""
+class _Told(NamedTuple):
+    """What an activity says of its people besides their addresses."""
 
     id: int
-    thread: int
     kind: str
-    meeting: str | None  # its record
+    record: str | None
+    verified: str
 
 
 def assign(
@@ -31,26 +30,30 @@ def assign(
 ) -> set[int]:
     """Give every activity of these threads its clients; returns the activities whose clients changed.
 
-    How that is settled: `agent.clients.whose`. Of `fresh` all is at hand.
+    How that is settled: `agent.whose`. Of `fresh` all is at hand.
     """
     changed = _assign_fresh(tx, people, house, [f for f in fresh if not f.entry.skipped])
-    meeting = case((activity.c.kind == "meeting", activity.c.record))
     for part in chunks(sorted(threads)):
-        query = select(activity.c.id, activity.c.thread, activity.c.kind, meeting).where(
-            activity.c.thread.in_(part), activity.c.skipped == ""
-        )
-        rows = [_Whose(*row) for row in tx.execute(query)]
-        outside = outside_of(tx, [r.id for r in rows], house)
-        changed |= _write_membership(tx, _clients(rows, outside, people))
+        query = select(activity.c.id, activity.c.thread).where(activity.c.thread.in_(part), activity.c.skipped == "")
+        thread_of = {row.id: row.thread for row in tx.execute(query)}
+        outside = outside_of(tx, list(thread_of), house)
+        changed |= _write_membership(tx, _clients(thread_of, outside, people, house, lambda ids: _told(tx, ids)))
     return changed
 
 
 def _assign_fresh(tx: Connection, people: Directory, house: House, fresh: Sequence[Fresh]) -> set[int]:
-    rows = [_Whose(f.id, f.thread, f.entry.kind, f.entry.record) for f in fresh]
+    entries = {f.id: f.entry for f in fresh}
     outside = {f.id: [email for _, email in f.entry.participants if not house.is_ours(email)] for f in fresh}
-    wanted = _clients(rows, outside, people)
+    told = lambda ids: [_Told(i, (e := entries[i]).kind, e.record, e.verified) for i in ids]  # noqa: E731
+    wanted = _clients({f.id: f.thread for f in fresh}, outside, people, house, told)
     insert_rows(tx, membership, [(client, i) for i, clients in wanted.items() for client in sorted(clients)])
     return set(wanted)
+
+
+def _told(tx: Connection, activity_ids: Sequence[int]) -> Iterator[_Told]:
+    for part in chunks(activity_ids):
+        query = select(activity.c.id, activity.c.kind, activity.c.record, activity.c.verified)
+        yield from (_Told(*row) for row in tx.execute(query.where(activity.c.id.in_(part))))
 
 
 def outside_of(tx: Connection, activity_ids: Sequence[int], house: House) -> dict[int, list[str]]:
@@ -63,18 +66,27 @@ def outside_of(tx: Connection, activity_ids: Sequence[int], house: House) -> dic
     return found
 
 
-def _clients(rows: Sequence[_Whose], outside: Mapping[int, list[str]], people: Directory) -> dict[int, set[str]]:
+def _clients(
+    thread_of: Mapping[int, int],
+    outside: Mapping[int, list[str]],
+    people: Directory,
+    house: House,
+    told: Callable[[Sequence[int]], Iterable[_Told]],
+) -> dict[int, set[str]]:
+    """Activity -> its clients; `told` gives what those say whose addresses nobody knows."""
     known: dict[int, set[str]] = {}
     strangers: dict[int, set[str]] = {}
+    for i in thread_of:
+        known[i], strangers[i] = clients_of_people(people, outside.get(i, []))
+    for one in told([i for i, clients in known.items() if not clients]):
+        if one.record:
+            record = record_of(one.kind, one.record)
+            known[one.id] = clients_by_record(people, record, one.verified, house.is_ours)
     of_thread: dict[int, set[str]] = defaultdict(set)
-    for row in rows:
-        known[row.id], strangers[row.id] = clients_of_people(people, outside.get(row.id, []))
-        if row.kind == "meeting" and row.meeting and not known[row.id]:
-            known[row.id] = people.clients_named(msgspec.json.decode(row.meeting, type=Meeting).title)
-        of_thread[row.thread] |= known[row.id]
+    for i, thread in thread_of.items():
+        of_thread[thread] |= known[i]
     return {
-        row.id: whose(known[row.id], of_thread[row.thread], strangers[row.id]) or {f"{STRANGER}{row.id}"}
-        for row in rows
+        i: whose(known[i], of_thread[thread], strangers[i]) or {f"{STRANGER}{i}"} for i, thread in thread_of.items()
     }
 
 
@@ -107,7 +119,10 @@ def regroup(tx: Connection, before: Directory, after: Directory, house: House) -
     for d in (before, after):
         domains |= {x for i, c in d.companies.items() if f"company:{i}" in nodes for x in c.domains}
     domains |= {domain_of(a) for a in addresses} - free_mail_domains()
+    names = _names(before, nodes) | _names(after, nodes)
+    clients |= {c for d in (before, after) for c in d.clients_called(names)}
     threads = _threads_of_clients(tx, clients) | threads_touched_by(tx, addresses, domains)
+    threads |= _threads_showing(tx, names, house)
     if any(node.startswith("company:") for node in nodes):
         threads |= _threads_of_unknown_meetings(tx)
     assign(tx, after, house, threads)
@@ -126,6 +141,11 @@ def _addresses(people: Directory, nodes: Collection[str]) -> set[str]:
     return {email for i, c in people.contacts.items() if f"contact:{i}" in nodes for email in c.emails}
 
 
+def _names(people: Directory, nodes: Collection[str]) -> set[str]:
+    """What those of them are called who are people."""
+    return {called(c.name) for i, c in people.contacts.items() if f"contact:{i}" in nodes} - {""}
+
+
 def _threads_of_clients(tx: Connection, clients: Collection[str]) -> set[int]:
     found: set[int] = set()
     for part in chunks(sorted(clients)):
@@ -140,6 +160,23 @@ def _threads_of_unknown_meetings(tx: Connection) -> set[int]:
         .where(activity.c.kind == "meeting", membership.c.client.startswith(STRANGER, autoescape=True))
     )
     return set(tx.scalars(query))
+
+
+def _threads_showing(tx: Connection, names: Set[str], house: House) -> set[int]:
+    """Threads of strangers who show one of these names: what they wrote from an address that the CRM does not know."""
+    if not names:
+        return set()
+    query = (
+        select(activity.c.thread, activity.c.kind, activity.c.record, activity.c.verified)
+        .join(membership)
+        .where(membership.c.client.startswith(STRANGER, autoescape=True), activity.c.record.is_not(None))
+    )
+    found: set[int] = set()
+    for row in tx.execute(query):
+        shown = names_shown(record_of(row.kind, row.record), row.verified, house.is_ours)
+        if not names.isdisjoint(map(called, shown.values())):
+            found.add(row.thread)
+    return found
 
 
 def _clients_of_threads(tx: Connection, threads: Collection[int]) -> set[str]:

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from agent.answers import Verdicts
 from agent.changes import difference, merged
-from agent.clients import STRANGER, Directory, clients_of_people, whose
+from agent.clients import STRANGER, Directory
 from agent.history import fold
 from agent.known import Answer, Client, Seen
 from agent.model import (
@@ -42,6 +42,7 @@ from agent.model import (
 )
 from agent.sent import Sent
 from agent.takeback import withdrawals
+from agent.whose import clients_by_record, clients_of_people, whose
 from classifiers.reader import ruled_all
 from tests.core import builders as b
 
@@ -218,9 +219,10 @@ def situation(told: dict[str, Any]) -> Situation:
     people = _people(told)
     records = [_record(one, f"no. {n}") for n, one in enumerate(told["happens"], 1)]
     threads = _threads(told["happens"])
+    senders = [one.get("sender", "") for one in told["happens"]]
     clients: dict[str, list[Seen]] = defaultdict(list)
     for one, record, thread, belongs in zip(
-        told["happens"], records, threads, _clients(people, records, threads), strict=True
+        told["happens"], records, threads, _clients(people, records, threads, senders), strict=True
     ):
         for client in sorted(belongs):
             clients[client].append(
@@ -311,14 +313,15 @@ def _threads(happens: list[dict[str, Any]]) -> list[int]:
     return [named[one.get("thread", f"alone {n}")] for n, one in enumerate(happens)]
 
 
-def _clients(people: Directory, records: list[Message | Meeting], threads: list[int]) -> list[set[str]]:
+def _clients(
+    people: Directory, records: list[Message | Meeting], threads: list[int], senders: list[str]
+) -> list[set[str]]:
     """Per record the clients in whose histories it stands."""
     known, strangers = [], []
     of_thread: dict[int, set[str]] = defaultdict(set)
-    for record, thread in zip(records, threads, strict=True):
+    for record, thread, verified in zip(records, threads, senders, strict=True):
         found, new = clients_of_people(people, [e for e in b.addresses(record) if not b.is_ours(e)])
-        if not found and isinstance(record, Meeting):
-            found = people.clients_named(record.title)
+        found = found or clients_by_record(people, record, verified, b.is_ours)
         known.append(found)
         strangers.append(new)
         of_thread[thread] |= found

@@ -7,7 +7,6 @@ import pytest
 from agent.clients import (
     Directory,
     changed_nodes,
-    clients_of_people,
     domain_of,
     name_words,
     registrable,
@@ -15,6 +14,7 @@ from agent.clients import (
     within,
     without_tag,
 )
+from agent.whose import clients_of_people
 from tests.core.builders import company, contact, deal
 
 HARBOUR = company("harbour", "Harbour Mills Ltd", "harbourmills.example")
