@@ -262,9 +262,10 @@ def paper_numbers(texts: Iterable[str]) -> frozenset[str]:
     for text in texts:
         line = text[:200_000].replace("_", " ")
         for code in _CODE.finditer(line):
-            token = _EXTENSION.sub("", code[0]) if len(code[0]) <= 40 else ""
-            digits = sum(c.isdigit() for c in token) if _DIGIT.search(token) else 0
-            if not 3 <= digits <= 20 or _DATE.match(token) or _PICTURE.match(token):
+            if len(code[0]) > 40 or not _DIGIT.search(code[0]):
+                continue
+            token = _EXTENSION.sub("", code[0])
+            if not 3 <= sum(c.isdigit() for c in token) <= 20 or _DATE.match(token) or _PICTURE.match(token):
                 continue
             joined = any(c.isalpha() for c in token) and any(c in "-–/." for c in token)
             if joined or _PAPER.search(line, max(0, code.start() - 20), code.start()):
