@@ -277,13 +277,14 @@ def called(name: str) -> str:
 
 
 def is_account_of(account: str, name: str) -> bool:
-    """Does what stands before the @ bear this name? olive.brown, brownolive77, o.brown for Olive Brown."""
+    """Does what stands before the @ bear this name? olive.brown, brownolive77, o.brown, brown for Olive Brown."""
     account = latin(account.lower())
     parts = _LETTERS.findall(account)
     own = [latin(word) for word in called(name).split()]
     in_full = [word for word in own if len(word) > 2 and word in account]
     begun = [word for word in own if any(word.startswith(part) for part in parts)]
-    return len(in_full) > 1 or bool(in_full and set(begun) - set(in_full))
+    alone = bool(parts) and set(parts) <= set(own)
+    return alone or len(in_full) > 1 or bool(in_full and set(begun) - set(in_full))
 
 
 def stranger(email: str) -> str:

@@ -1,8 +1,11 @@
 """To whom a letter or a meeting belongs: by its people's addresses, by the names that they show, by its thread."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
+
+from msgspec.structs import replace
 
 from agent.clients import Directory, stranger
+from agent.known import Seen
 from agent.model import Meeting, Message
 
 ACTS_FOR = 3  # clients of one thread at most: a greeting to all of them makes nobody their consultant
@@ -52,3 +55,15 @@ def clients_by_record(
     shown = names_shown(record, verified, is_ours)
     found = {c for email, name in shown.items() for c in directory.clients_behind(directory.recognize(email, name))}
     return found or (directory.clients_named(record.title) if isinstance(record, Meeting) else set())
+
+
+def doubted(letters: Sequence[Seen], directory: Directory) -> list[Seen]:
+    """Who is known by the name alone that he shows may be anybody, until one of us has written to that address."""
+    heard = {email for one in letters if one.direction == "outbound" for email in one.outside}
+    return [replace(one, verified="unknown") if _by_name_alone(one, directory, heard) else one for one in letters]
+
+
+def _by_name_alone(one: Seen, directory: Directory, heard: Set[str]) -> bool:
+    if one.verified != "authenticated" or not one.contact_ids or not isinstance(one.record, Message):
+        return False
+    return not any(directory.identify(a.email).how or a.email in heard for a in one.record.from_)

@@ -16,7 +16,7 @@ from agent.model import History, Link, Meeting, Message, Reading
 from agent.store.memberships import outside_of
 from agent.store.rows import chunks, record_of
 from agent.store.tables import activity, dirty, history, ledger, link, membership, participant, reading, sighting, stood
-from agent.whose import names_shown
+from agent.whose import doubted, names_shown
 from classifiers.clean import new_text
 
 
@@ -36,11 +36,10 @@ def gather(
     ids = [r.id for r in rows]
     outside = outside_of(tx, ids, house)
     seen_in = _seen_in(tx, ids)
-    heard = {email for r in rows if r.direction == "outbound" for email in outside.get(r.id, ())}
     older = _older_readings(tx, {r.content for r in rows if r.reading is None and r.content})
     read = {r.id: r.reading or older.get(r.content) for r in rows}
     seen = [_seen(r, read[r.id], client, outside.get(r.id, []), seen_in[r.id], owner_of, people, house) for r in rows]
-    seen = [_trusted(one, people, heard) for one in seen]
+    seen = doubted(seen, people)
     if not any(one.stood for one in seen):
         return seen
     said = {key: merged(of) for key, of in links_of(tx, [one.key for one in seen]).items()}
@@ -118,15 +117,6 @@ def _seen(
         gone=_vanished(row, record),
         stood=as_it_stood,
     )
-
-
-def _trusted(seen: Seen, people: Directory, heard: Collection[str]) -> Seen:
-    """Who is known by the name alone that he shows may be anybody, until one of us has written to that address."""
-    if seen.verified != "authenticated" or not isinstance(seen.record, Message):
-        return seen
-    senders = [a.email for a in seen.record.from_]
-    by_name = seen.contact_ids and not any(people.identify(email).how or email in heard for email in senders)
-    return msgspec.structs.replace(seen, verified="unknown") if by_name else seen
 
 
 def _vanished(row: Any, record: Message | Meeting) -> bool:

@@ -27,6 +27,7 @@ from agent.model import (
     StageEvent,
     Takes,
 )
+from agent.whose import names_shown
 from classifiers.clean import new_text
 
 OUR_DOMAIN = "quayside.example"
@@ -76,8 +77,8 @@ def company(id_: str, name: str, *domains: str) -> Company:
     return Company(id=id_, name=name, domains=domains)
 
 
-def contact(id_: str, *emails: str, of: str | None = None) -> Contact:
-    return Contact(id=id_, name=id_.title(), emails=emails, company_id=of)
+def contact(id_: str, *emails: str, of: str | None = None, name: str = "") -> Contact:
+    return Contact(id=id_, name=name or id_.title(), emails=emails, company_id=of)
 
 
 def deal(
@@ -238,7 +239,8 @@ def seen(
     read = read or reading()
     everybody = addresses(record)
     outside = [email for email in everybody if not is_ours(email)]
-    who = [people.identify(email) for email in outside]
+    shown = names_shown(record, sender, is_ours)
+    who = [people.recognize(email, shown.get(email, "")) for email in outside]
     first = record.from_[0].email if isinstance(record, Message) else everybody[0]
     direction: Direction = "outbound" if is_ours(first) else "inbound"
     sent = direction == "outbound" or isinstance(record, Meeting)

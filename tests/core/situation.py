@@ -24,6 +24,7 @@ from agent.known import Answer, Client, Seen
 from agent.model import (
     Change,
     Cut,
+    CutKind,
     Deal,
     Direction,
     Handoff,
@@ -42,7 +43,7 @@ from agent.model import (
 )
 from agent.sent import Sent
 from agent.takeback import withdrawals
-from agent.whose import clients_by_record, clients_of_people, whose
+from agent.whose import clients_by_record, clients_of_people, doubted, whose
 from classifiers.reader import ruled_all
 from tests.core import builders as b
 
@@ -237,6 +238,7 @@ def situation(told: dict[str, Any]) -> Situation:
                     gone=one.get("gone", False),
                 )
             )
+    clients = {client: doubted(letters, people) for client, letters in clients.items()}
     this = Situation(told, people, clients, [], b.day(told.get("now", "12-31")))
     for one in told.get("answers", ()):
         this.answers.append(_answer(one, this))
@@ -245,7 +247,9 @@ def situation(told: dict[str, Any]) -> Situation:
 
 def _people(told: dict[str, Any]) -> Directory:
     companies = [b.company(i, c["name"], *c.get("domains", ())) for i, c in cast()["companies"].items()]
-    contacts = [b.contact(i, *c["emails"], of=c.get("of")) for i, c in cast()["contacts"].items()]
+    contacts = [
+        b.contact(i, *c["emails"], of=c.get("of"), name=c.get("name", "")) for i, c in cast()["contacts"].items()
+    ]
     return Directory.of(companies, contacts, [_deal(i, told) for i in told["deals"]])
 
 
@@ -303,7 +307,7 @@ def _record(one: dict[str, Any], key: str) -> Message | Meeting:
         text=one["text"],
         files=one.get("files", ()),
         name=one.get("name", ""),
-        signs=one.get("signs", ""),
+        signs=one.get("signs") or one.get("quotes", ""),
     )
 
 
@@ -336,14 +340,14 @@ def _reading(one: dict[str, Any], record: Message | Meeting) -> Reading:
         [_objection(told, text) for told in one.get("objects", ())],
         one.get("automated", ""),
         one.get("matter", ""),
-        _signature(text, one.get("signs", "")),
+        [*_below(text, one.get("signs", ""), "signature"), *_below(text, one.get("quotes", ""), "quoted")],
         _settling("outbound" if b.is_ours(sender) else "inbound", text) if sender and "automated" not in one else (),
     )
 
 
-def _signature(text: str, signs: str) -> list[Cut]:
+def _below(text: str, said: str, kind: CutKind) -> list[Cut]:
     start = len(text) + 2
-    return [Cut(start=start, end=start + len(signs), kind="signature")] if signs else []
+    return [Cut(start=start, end=start + len(said), kind=kind)] if said else []
 
 
 @cache

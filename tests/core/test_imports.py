@@ -15,7 +15,7 @@ CONTRACTS = {"agent.model", "agent.errors"}
 PURE = {
     f"agent.{name}"
     for name in (
-        *("intake", "words", "clients", "known", "business", "wordless"),
+        *("intake", "words", "clients", "whose", "known", "business", "wordless"),
         *(
             "learned",
             "conversations",

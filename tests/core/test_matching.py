@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.learned import Said
+from agent.learned import Learned, Said
 from agent.match import MARGIN, NAME_CAP, THRESHOLD, About, DealThen, match
 from agent.model import Deal
 from tests.core.builders import day, deal
@@ -114,3 +114,16 @@ def test_a_deal_is_chosen_only_above_the_threshold_and_with_a_margin(about: Abou
         assert all(
             scores[chosen] - score >= MARGIN for i, score in scores.items() if i != chosen and score >= THRESHOLD
         )
+
+
+def test_a_deal_that_is_known_for_another_product_gives_way_to_one_that_is_known_for_none() -> None:
+    unnamed = deal("unnamed", "untitled", "olive")
+    about = replace(ABOUT, said=Said("Please price the hoist."), learned=Learned(products=frozenset({"silo", "hoist"})))
+    silo, other = sorted(match(about, then(SILO, unnamed)).candidates, key=lambda c: c.deal_id)
+    assert "other product" in {r.name for r in silo.reasons}
+    assert "other product" not in {r.name for r in other.reasons}
+
+
+def test_where_every_deal_is_known_for_another_product_none_gives_way() -> None:
+    about = replace(ABOUT, said=Said("Please price the hoist."), learned=Learned(products=frozenset({"silo", "hoist"})))
+    assert "other product" not in {r.name for c in match(about, then(SILO)).candidates for r in c.reasons}

@@ -109,3 +109,7 @@ def test_what_is_known_of_a_deals_way() -> None:
     assert standing("proposal").has_passed("proposal_sent")
     assert not standing("qualified").has_passed("proposal_sent")
     assert standing("on_hold").has_passed("proposal_sent")
+
+
+def test_a_letter_that_proves_the_next_step_fits_however_much_more_it_proves() -> None:
+    assert standing("lead").step(["contact_established", "contract_sent"]) == "stage fits"

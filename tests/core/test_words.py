@@ -159,6 +159,9 @@ def test_a_letter_made_to_hurt_costs_no_more_than_its_length() -> None:
         ("on 2026-03-16 or 16.03.2026", set()),
         ("112,000 or 5 400 000", set()),
         ("call 13:30", set()),
+        ("OF-26-118.pdf", {"of26118"}),
+        ("img-0447.jpg, scan 20260312-2.pdf, фото-1181.png", set()),
+        ("section_1-50.pdf", set()),
     ],
 )
 def test_the_number_of_a_paper_looks_like_one(text: str, found: set[str]) -> None:

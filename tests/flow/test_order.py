@@ -14,7 +14,7 @@ from agent.collect import collect
 from agent.store.tables import activity, reading, to_read
 from agent.sync import read
 from agent.workers import InProcess
-from tests.flow.company import ANNA, BORIS, CRM, MEMORY, VERA, CompanyWorld, letter
+from tests.flow.company import ANNA, BORIS, CRM, MEMORY, SERVER, VERA, CompanyWorld, letter
 from tests.flow.conftest import Founder
 from tests.flow.story import Post, story
 
@@ -141,3 +141,32 @@ def test_a_contact_that_is_entered_later_claims_his_letters_from_a_private_addre
     world.import_crm(rows)
     world.sync()
     assert (world.message("home")["outcome"], world.message("home")["contact_ids"]) == ("logged", ["vera"])
+
+
+def test_a_contact_that_is_entered_later_is_known_by_name_at_an_address_that_nobody_entered(found: Founder) -> None:
+    world = CompanyWorld(found().folder / "late")
+    signed = (("Authentication-Results", f"{SERVER}; dmarc=pass header.from=gmail.com"),)
+    sender = "Vera Pole <pole.vera.made_up@gmail.com>"
+    asks = letter(
+        sender,
+        ANNA,
+        "Freezer",
+        "Could you send us a quotation for a freezer room?",
+        name="home",
+        verdict="",
+        headers=signed,
+    )
+    world.receive("anna", asks)
+    nobody = [deal | {"contact_ids": []} for deal in CRM["deals"]]
+    world.import_crm(CRM | {"contacts": CRM["contacts"][1:], "deals": nobody})
+    world.sync()
+    assert world.message("home")["reason"] == "no_client"
+    world.import_crm()
+    world.sync()
+    assert (world.message("home")["outcome"], world.message("home")["contact_ids"]) == ("logged", ["vera"])
+    assert (world.stages(), world.stages(state="proposed")) == ([], ["qualified"])  # anybody can call himself Vera
+    namesake = {"id": "other", "name": "Pole, Vera", "emails": [], "company_id": "mill"}
+    world.import_crm(CRM | {"contacts": [*CRM["contacts"], namesake]})
+    world.sync()
+    assert world.message("home")["reason"] == "no_client"  # which of the two?
+    world.store.close()
