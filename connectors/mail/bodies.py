@@ -3,7 +3,7 @@
 alternative   the plain text, unless it is a stub that only points to the HTML
 mixed         every text in its order; files are attachments
 enclosed      a letter in a letter: an attachment, and its text below the own one, marked as forwarded
-shells        encrypted letters, opaque signatures, winmail.dat are named, not opened
+shells        encrypted letters are named; what a signature, compression or winmail.dat encloses is read
 """
 
 import hashlib
@@ -11,14 +11,17 @@ import re
 from typing import NamedTuple
 
 from agent.model import Attachment, Cut
+from connectors.mail.contents import content_of, uudecoded
 from connectors.mail.encoded import file_name, text_of
 from connectors.mail.fields import Fields, read_fields
-from connectors.mail.parts import Part, content_of, read_parts, uudecoded
+from connectors.mail.parts import Part, read_parts
+from connectors.mail.smime import Kind, opened
+from connectors.mail.tnef import Packed, unpacked
 from connectors.text import html
 from connectors.text.charsets import decode
 from connectors.text.plain import flowed, one_line, paragraphs, visible
 
-__all__ = ["Bodies", "read_bodies"]
+__all__ = ["ENCLOSED", "PACKED", "Bodies", "enclosed_name", "is_attached", "is_text", "read_bodies"]
 
 LIMIT = 1_000_000  # characters of text
 _LEVELS = 5  # letters in letters that are read
@@ -48,7 +51,8 @@ _SIGNATURES = frozenset(
 )
 _TNEF = frozenset(("application/ms-tnef", "application/vnd.ms-tnef"))
 _SHELLS = frozenset(("application/pkcs7-mime", "application/x-pkcs7-mime"))
-_ENCLOSED = frozenset(("message/rfc822", "message/global", "text/rfc822-headers"))
+PACKED = _TNEF | _SHELLS  # files whose content is read
+ENCLOSED = frozenset(("message/rfc822", "message/global", "text/rfc822-headers"))
 _STUB = re.compile(
     r"\bhtml\b|does not support|enable images|поддержива|формате? html|view (?:this|the) (?:e-?mail|message) in"
     r"|(?:текст|содержание) (?:письма|сообщения) в формате|просматрива|mime-совместим",
@@ -61,6 +65,13 @@ _IS_HTML = re.compile(
 _ENRICHED = re.compile(r"<(/?[a-zA-Z][a-zA-Z-]{0,60})>")
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} ([^\n]{1,255})$", re.MULTILINE)
 _UU_LINE = re.compile(rb"[\x20-\x60]{1,90}\s{0,3}\Z")
+
+
+_SHELL_PROBLEMS: dict[Kind, str] = {
+    "signed": "the letter is signed in an opaque S/MIME shell: its text cannot be read",
+    "compressed": "the letter is compressed in an S/MIME shell: its text cannot be read",
+    "encrypted": "the letter is encrypted: its text cannot be read",
+}
 
 
 class Bodies(NamedTuple):
@@ -87,6 +98,7 @@ def read_bodies(root: Part) -> Bodies:
         gathering.take_text(root)
     else:
         gathering.take(root)
+    gathering.take_packed_text()
     text, cuts = gathering.joined()
     return Bodies(
         text, cuts, tuple(gathering.attachments), tuple(dict.fromkeys(gathering.invitations)), gathering.problems
@@ -103,6 +115,8 @@ class _Gathering:
         self.attachments: list[Attachment] = []
         self.invitations: list[str] = []
         self.problems: dict[str, None] = {}
+        self.packed: list[Packed] = []  # winmail.dat
+        self.shells = 0  # S/MIME shells that are open
         self._read: tuple[Part, _Text] | None = None  # the last text: one of two alternatives is looked at, then taken
 
     def joined(self) -> tuple[str, tuple[Cut, ...]]:
@@ -129,13 +143,13 @@ class _Gathering:
 
     def take(self, part: Part) -> None:
         kind = part.content_type
-        if kind in _ENCLOSED:
+        if kind in ENCLOSED:
             self._take_enclosed(part)
         elif kind.startswith("multipart/") and part.children:
             self._take_multipart(part)
         elif kind == "text/calendar" and self._is_invitation(part):
             self._take_invitation(part)
-        elif self._is_text(part) or (kind.startswith("multipart/") and not part.disposition):
+        elif is_text(part, bool(self.texts)) or (kind.startswith("multipart/") and not part.disposition):
             self.take_text(part)
         elif kind in _SHELLS:
             self._take_shell(part)
@@ -153,12 +167,6 @@ class _Gathering:
 
     # -- texts
 
-    def _is_text(self, part: Part) -> bool:
-        """A text with a name is a file, unless nothing but it can be the letter's own text."""
-        if part.content_type not in _TEXTS or part.disposition == "attachment":
-            return False
-        return not part.name or not self.texts
-
     def take_text(self, part: Part) -> None:
         text = self._text_of(part)
         if text.text:
@@ -173,7 +181,7 @@ class _Gathering:
         data = content_of(part)
         if len(data) > _READ:
             self.problems["the text is longer than what is read of it"] = None
-            data = data[:_READ]
+            data = data[: data.rfind(b"\n", 0, _READ) + 1] or data[:_READ]
         if part.content_type == "text/plain" and (data.startswith(b"begin ") or b"\nbegin " in data):
             data = self._without_uuencoded(data)
         label = part.params.get("charset", "")
@@ -196,15 +204,17 @@ class _Gathering:
         """Files that old mailers wrote into the text become attachments."""
         pieces: list[bytes] = []
         at = 0
+        ends = True
         for found in _UU_BEGIN.finditer(data):
             if found.start() < at:
                 continue
-            end = data.find(b"\nend", found.end())
-            if end < 0:
-                break
-            lines = data[found.end() + 1 : end].split(b"\n")
-            if not all(_UU_LINE.match(line) for line in lines[:3]):
+            begun = data[found.end() + 1 : found.end() + 301].partition(b"\nend")[0]
+            if not all(map(_UU_LINE.match, begun.split(b"\n")[:3])):
                 continue
+            end = data.find(b"\nend", found.end()) if ends else -1
+            if end < 0:  # it is cut off
+                end, ends = len(data), False
+            lines = data[found.end() + 1 : end].split(b"\n")
             content = uudecoded(lines)
             name = file_name(text_of(found[1]))
             self.attachments.append(_attachment(name, "application/octet-stream", content))
@@ -265,20 +275,41 @@ class _Gathering:
         self.invitations.append(visible(decode(data, part.params.get("charset", "")).text))
 
     def _take_shell(self, part: Part) -> None:
-        signed = part.params.get("smime-type", "").lower() in ("signed-data", "signed-receipt")
-        self.problems[
-            "the letter is signed in an opaque S/MIME shell: its text cannot be read"
-            if signed
-            else "the letter is encrypted: its text cannot be read"
-        ] = None
+        """An S/MIME shell is a file, and what it holds without a key is the letter."""
         self._attach(part)
+        shell = opened(content_of(part))
+        kind = shell.kind if shell.kind != "unknown" else _told_kind(part)
+        if not shell.content or self.shells >= _LEVELS:
+            self.problems[_SHELL_PROBLEMS[kind]] = None
+            return
+        self.shells += 1
+        self.take(read_parts(shell.content).root)
+        self.shells -= 1
 
     def _attach(self, part: Part) -> None:
-        if part.content_type in _TNEF or part.name.lower() == "winmail.dat":
-            self.problems["winmail.dat: what Outlook packed into it cannot be read"] = None
+        content = content_of(part)
+        self.attachments.append(_attachment(part.name, part.content_type, content))
         if part.content_type == "message/partial":
             self.problems["the letter is one piece of a larger one that was sent in pieces"] = None
-        self.attachments.append(_attachment(part.name, part.content_type, content_of(part)))
+        if part.content_type in _TNEF or part.name.lower() == "winmail.dat":
+            self._unpack(content)
+
+    def _unpack(self, content: bytes) -> None:
+        packed = unpacked(content)
+        if packed is None:
+            self.problems["winmail.dat: what Outlook packed into it cannot be read"] = None
+            return
+        self.problems["the letter came packed in winmail.dat, as Outlook does"] = None
+        if not packed.whole:
+            self.problems["winmail.dat is broken: there may be more in it"] = None
+        self.attachments += packed.files
+        self.packed.append(packed)
+
+    def take_packed_text(self) -> None:
+        """The text of a winmail.dat is another form of the letter's own, if it has one."""
+        for packed in self.packed if not any(text.text for text in self.texts) else ():
+            text, _, _ = decode(packed.text, packed.charset)
+            self.texts.append(_Text(*html.to_text(text)) if packed.is_html else _Text(paragraphs(text)))
 
     def _take_enclosed(self, part: Part) -> None:
         """A letter in the letter; its own files are its own."""
@@ -287,19 +318,43 @@ class _Gathering:
             data = content_of(part)
             top = read_parts(data.replace(b"\r\n", b"\n")).root
         fields = top.fields if top else read_fields(data, 0, len(data))
-        subject = text_of(fields.first("subject"))
         if part.content_type != "text/rfc822-headers":
-            name = part.name or (file_name(f"{subject.replace('/', '-')[:200]}.eml") if subject else "")
-            self.attachments.append(_attachment(name, part.content_type, data))
+            self.attachments.append(_attachment(enclosed_name(part, fields), part.content_type, data))
         if self.level >= _LEVELS:
             return
         inner = _Gathering(self.level + 1)
         if top:
             inner.take(top)
+        inner.take_packed_text()
         text = "\n\n".join(filter(None, (_head_of(fields), inner.joined()[0])))
         if text:
             self.enclosed.append(_Text(text, (Cut(start=0, end=len(text), kind="forwarded"),)))
         self.problems |= inner.problems
+
+
+def is_text(part: Part, has_text: bool) -> bool:
+    """A text with a name is a file, unless nothing but it can be the letter's own text."""
+    if part.content_type not in _TEXTS or part.disposition == "attachment":
+        return False
+    return not part.name or not has_text
+
+
+def is_attached(part: Part) -> bool:
+    """Not the text, and no signature: whatever has no parts ends among the attachments."""
+    is_file = part.disposition == "attachment" or bool(part.name) or not _is_alternative(part)
+    return is_file and part.content_type not in _SIGNATURES
+
+
+def _told_kind(part: Part) -> Kind:
+    """The kind of a shell that cannot be read, as its header has it."""
+    told = part.params.get("smime-type", "").lower()
+    return "signed" if told.startswith("signed") else "compressed" if told.startswith("compressed") else "encrypted"
+
+
+def enclosed_name(part: Part, fields: Fields) -> str:
+    """The file's name of a letter in the letter."""
+    subject = text_of(fields.first("subject"))
+    return part.name or (file_name(f"{subject.replace('/', '-')[:200]}.eml") if subject else "")
 
 
 def _head_of(fields: Fields) -> str:

@@ -16,8 +16,8 @@ import msgspec
 
 from agent.model import Attachment
 
-PART_CAP = 1 << 20
-LETTER_CAP = 2 << 20
+PART_CAP = 4 << 20  # more than is read of a text, however it is encoded
+LETTER_CAP = 6 << 20
 HEADER_CAP = 256 << 10
 
 _MAX_PARTS, _MAX_TEXTS, _MAX_DEPTH = 500, 30, 40

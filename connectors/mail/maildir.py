@@ -15,19 +15,21 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import BinaryIO, ClassVar, Literal, NamedTuple
 
 import msgspec
 
 from agent.errors import CursorExpired, NeedsHuman
+from agent.model import Attachment
 from connectors import base
 from connectors.base import Batch, Finding, Item, Ref, Scope
+from connectors.mail import large
 from connectors.mail.folders import Choice, Folder, choose, decode_name, told
 
 BATCH, BIG_BATCH = 100, 500
 BATCH_BYTES = 16 << 20
-WHOLE_CAP = 32 << 20  # a larger letter is read by its beginning only
-BEGINNING = 256 << 10
+WHOLE_CAP = 8 << 20  # of a larger letter the files stay where they are
+BEGINNING = 256 << 10  # for what stands in its header
 
 _HASH = 6  # bytes: of 200,000 letters one would be taken for another once in a billion arrivals
 _TAGS = re.compile(rb"(?:,[A-Z][A-Z0-9]{0,9}=[^,:]*)+\Z")  # ",S=123,W=130" of Dovecot, ",U=7" of mbsync
@@ -65,6 +67,13 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
     at: float  # its file's time: not later than when the letter came here
     size: int
     problem: str = ""
+
+
+class _Letter(NamedTuple):
+    """The bytes of a letter, and the labels of the files that were left out of it."""
+
+    raw: bytes
+    left_out: tuple[Attachment, ...] = ()
 
 
 class MaildirMailbox:
@@ -241,22 +250,23 @@ class MaildirMailbox:
         barred = {label.casefold(): label for label in self._scope.exclude_labels}
         mine = (labels.get(flag, "").casefold() for flag in known.file.flags)
         label = next((barred[one] for one in mine if one in barred), None)
-        raw: bytes | OSError = b""
+        raw: _Letter | OSError = _Letter(b"")
         if label is None and not known.problem:
-            raw = _read_whole(known)
+            raw = _read_letter(known)
             if isinstance(raw, FileNotFoundError):
                 again = self._again(folder, known.file)
                 if again is None:
                     return None
-                known, raw = again, _read_whole(again)
-        problem = known.problem if isinstance(raw, bytes) else f"its file cannot be read: {raw.strerror}"
-        content = raw if isinstance(raw, bytes) else b""
+                known, raw = again, _read_letter(again)
+        problem = known.problem if isinstance(raw, _Letter) else f"its file cannot be read: {raw.strerror}"
+        content, attachments = raw if isinstance(raw, _Letter) else _Letter(b"")
         unique = _text(known.file.unique)
         return Item(
             ref=_ref(folder.name, unique),
             folder=folder.name,
             uid=unique,
             raw=content,
+            attachments=attachments,
             received=_received(content, known.at),
             sent=folder.name in choice.sent,
             excluded=f"label {label}" if label is not None else "",
@@ -286,17 +296,28 @@ def _look(file: _File, root: bytes) -> _Known | None:
     return _Known(file=file, at=at, size=0 if problem else found.st_size, problem=problem)
 
 
-def _read_whole(known: _Known) -> bytes | OSError:
-    return _read(known.file.path, known.size if known.size <= WHOLE_CAP else BEGINNING)
+def _read_letter(known: _Known) -> _Letter | OSError:
+    """A letter, of a large one what is read of it; an error is a value of this one letter."""
+    try:
+        with _opened(known.file.path) as file:
+            if known.size <= WHOLE_CAP:
+                return _Letter(file.read(known.size))
+            return _Letter(*large.shortened(file, known.size))
+    except OSError as error:
+        return error
 
 
 def _read(path: bytes, most: int) -> bytes | OSError:
-    """The beginning of a file; an error is a value of this one letter."""
+    """The beginning of a file."""
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
+        with _opened(path) as file:
             return file.read(most)
     except OSError as error:
         return error
+
+
+def _opened(path: bytes) -> BinaryIO:
+    return open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb")
 
 
 def _received(raw: bytes, at: float) -> datetime:
@@ -340,7 +361,7 @@ def _lots(known: Sequence[_Known]) -> Iterator[list[_Known]]:
     lot: list[_Known] = []
     held = 0
     for one in known:
-        cost = one.size if one.size <= WHOLE_CAP else BEGINNING
+        cost = min(one.size, WHOLE_CAP)
         if lot and (len(lot) == most or held + cost > BATCH_BYTES):
             yield lot
             lot, held = [], 0

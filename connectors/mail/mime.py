@@ -7,7 +7,6 @@ bytes -> parts (parts) -> text, attachments, invitations (bodies)
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -130,18 +129,25 @@ def _date(written: datetime | None, received: datetime | None) -> tuple[datetime
 
 
 def _merged(parsed: Sequence[Attachment], left: Sequence[Attachment]) -> tuple[Attachment, ...]:
-    """The letter's own attachments, and those that the source left on the server and that are not among them."""
+    """The letter's own attachments, and those that the source left out.
+
+    One that the source has hashed is the whole of what may stand in the letter by its label alone.
+    """
     if not left:
         return tuple(parsed)
-    known = Counter((each.name.lower(), each.content_type) for each in parsed)
-    result = list(parsed)
-    for each in left:
-        label = (each.name.lower(), each.content_type)
-        if known[label]:
-            known[label] -= 1
-        else:
-            result.append(each)
-    return tuple(result)
+    waiting: dict[tuple[str, str], list[Attachment]] = {}
+    for each in reversed(left):
+        waiting.setdefault(_label(each), []).append(each)
+    result: list[Attachment] = []
+    for each in parsed:
+        whole = waiting[_label(each)].pop() if waiting.get(_label(each)) else each
+        result.append(whole if whole.sha256 else each)
+    rest = {id(each) for lot in waiting.values() for each in lot}
+    return (*result, *(each for each in left if id(each) in rest))
+
+
+def _label(attachment: Attachment) -> tuple[str, str]:
+    return attachment.name.lower(), attachment.content_type
 
 
 class _Head:

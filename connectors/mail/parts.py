@@ -4,20 +4,16 @@ A boundary of any open multipart ends all that is open inside it, so a part that
 and number of parts are capped, and nothing recurses over what a sender can nest.
 """
 
-import binascii
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from pybase64 import b64decode
-
 from connectors.mail.encoded import file_name, parameters, raw_text
 from connectors.mail.fields import BLANK_LINE, BLOCK, Fields, gathered, plain_newlines, read_fields
 
-__all__ = ["Part", "Tree", "content_of", "read_parts"]
+__all__ = ["MAX_PARTS", "Part", "Tree", "read_parts"]
 
 MAX_PARTS = 500
 MAX_DEPTH = 50
@@ -25,8 +21,6 @@ _SHORT = 300  # bytes of a header that is remembered
 _LOOKS_LIKE_BOUNDARY = re.compile(
     rb"^--([^\s-][^\n]{0,99})\n(?:Content|MIME)-[A-Za-z-]+:", re.MULTILINE | re.IGNORECASE
 )
-_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
-_SOFT_BREAK_WITH_BLANKS = re.compile(rb"=[ \t]{1,100}\n")
 _LETTERS = frozenset(("message/rfc822", "message/global"))
 _IDENTITY = frozenset(("", "7bit", "8bit", "binary"))
 
@@ -70,58 +64,6 @@ class _Open(NamedTuple):
 def read_parts(raw: bytes) -> Tree:
     """The parts of a letter, whatever its newlines are."""
     return _Reader(raw if b"\n" in raw else raw.replace(b"\r", b"\n")).read()
-
-
-def content_of(part: Part) -> bytes:
-    """The decoded bytes of a part; what is broken in them is left out."""
-    if part.encoding == "base64":
-        return _base64(part)
-    if part.encoding == "quoted-printable":
-        body = part.body
-        if b"= \n" in body or b"=\t\n" in body:
-            body = _SOFT_BREAK_WITH_BLANKS.sub(b"=\n", body)
-        return binascii.a2b_qp(body)
-    if part.encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
-        return uudecoded(part.body.split(b"\n"))
-    return part.body
-
-
-def uudecoded(lines: list[bytes]) -> bytes:
-    """What uuencoded lines hold, without their `begin` and `end`; a broken line is left out."""
-    pieces: list[bytes] = []
-    for line in lines:
-        if line.startswith((b"begin ", b"end")) or not line.strip():
-            continue
-        try:
-            pieces.append(binascii.a2b_uu(line))
-        except binascii.Error:  # a line that a mailer made too long is cut to the length that it names
-            length = ((line[0] - 32) & 63) * 4 // 3 + 4
-            try:
-                pieces.append(binascii.a2b_uu(line[:length]))
-            except binascii.Error:
-                continue
-    return b"".join(pieces)
-
-
-def _base64(part: Part) -> bytes:
-    """Base64 as it should be; or with junk in it, without padding, with padding inside, with a scanner's footer."""
-    letter, start, end = part.letter, part.start, part.end
-    padding = letter.find(b"=", start, end)
-    if letter.find(b" ", start, end) < 0 and (padding < 0 or not letter[padding:end].strip(b"=\r\n")):
-        with suppress(binascii.Error):
-            return b64decode(memoryview(letter)[start:end])
-    body = part.body
-    head, gap, below = body.strip().partition(b"\n\n")
-    if gap and b" " in below:
-        body = head
-    data = body.translate(None, _NOT_BASE64)
-    pieces = data.split(b"=") if b"=" in data.rstrip(b"=") else [data.rstrip(b"=")]
-    return b"".join(_whole(piece) for piece in pieces if piece)
-
-
-def _whole(data: bytes) -> bytes:
-    data = data[:-1] if len(data) % 4 == 1 else data
-    return binascii.a2b_base64(data + b"=" * (-len(data) % 4))
 
 
 class _Reader:

@@ -612,17 +612,17 @@ def test_of_a_large_letter_text_and_invitation_are_fetched_and_the_files_named(b
 
 
 def test_a_letter_of_fifty_megabytes_costs_a_few(box: OnServer) -> None:
-    box.deliver([big_letter(40_000_000), b"Subject: x\r\n\r\n" + b"plain text for ever\r\n" * 500_000])
+    box.deliver([big_letter(40_000_000), b"Subject: x\r\n\r\n" + b"plain text for ever\r\n" * 2_000_000])
     source = box.open(scope())
     source.check()
     tracemalloc.start()
     found = items(run(source))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert [len(item.raw) < 1_100_000 for item in found] == [True, True]
+    assert [len(item.raw) < 4_200_000 for item in found] == [True, True]
     assert found[1].size > 10_000_000
     assert found[1].raw.endswith(b"plain text for ever\r\n")
-    assert peak < 6_000_000
+    assert peak < 20_000_000
 
 
 def test_a_large_letter_whose_structure_makes_no_sense_is_read_by_its_beginning(box: OnServer, proxy: Proxy) -> None:

@@ -15,6 +15,7 @@ from agent.errors import NeedsHuman
 from connectors.base import Item, Scope
 from connectors.mail import maildir
 from connectors.mail.maildir import MaildirMailbox, MaildirOptions
+from connectors.mail.mime import parse
 from tests.connectors.mailbox_suite import NOW, MailboxSuite, items, letter, letters, run, scope
 
 
@@ -175,7 +176,7 @@ def test_a_file_that_cannot_be_read_is_reported_and_the_next_is_read(
 def test_a_letter_that_moves_while_it_is_read_is_found_again(disk: OnDisk, monkeypatch: pytest.MonkeyPatch) -> None:
     path = disk.write(disk.root, letter("moving"), NOW)
     gone = disk.write(disk.root, letter("going"), NOW)
-    real = maildir._read_whole
+    real = maildir._read_letter
 
     def move_first(known: Any) -> Any:
         if path.exists():
@@ -183,18 +184,24 @@ def test_a_letter_that_moves_while_it_is_read_is_found_again(disk: OnDisk, monke
             gone.unlink()
         return real(known)
 
-    monkeypatch.setattr(maildir, "_read_whole", move_first)
+    monkeypatch.setattr(maildir, "_read_letter", move_first)
     batches = run(disk.open(scope()))
     assert [item.raw for item in items(batches)] == [letter("moving")]
 
 
-def test_of_a_huge_letter_the_beginning_is_read(disk: OnDisk) -> None:
-    path = disk.write(disk.root, letter("huge"), NOW)
-    with path.open("r+b") as file:
-        file.truncate(maildir.WHOLE_CAP + 1)
+def test_of_a_huge_letter_the_text_is_read_and_the_file_is_named(disk: OnDisk) -> None:
+    head = b"Content-Type: multipart/mixed; boundary=b\n" + letter("huge").partition(b"\n\n")[0]
+    part = b"\n--b\nContent-Type: application/pdf; name=plan.pdf\nContent-Transfer-Encoding: base64\n\n"
+    raw = (
+        head + b"\n\n--b\n\nHere it is.\n" + part + b"QUJD\n" * (maildir.WHOLE_CAP // 4) + b"--b\n\nSee above.\n--b--\n"
+    )
+    disk.write(disk.root, raw, NOW)
     (item,) = items(run(disk.open(scope())))
-    assert len(item.raw) == maildir.BEGINNING
-    assert item.size == maildir.WHOLE_CAP + 1
+    assert item.size == len(raw) > 1_000 * len(item.raw)
+    read = parse(item.raw, item.received, item.size, item.attachments)
+    assert read == parse(raw, item.received)
+    assert read.text == "Here it is.\n\nSee above."
+    assert [each.name for each in read.attachments] == ["plan.pdf"]
 
 
 def test_a_maildir_that_is_not_mounted_is_not_an_empty_one(tmp_path: Path) -> None:
