@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 import msgspec
@@ -19,6 +19,7 @@ MAX_HTML = 100_000
 MAX_ATTENDEES = 500
 MAX_RULES = 4
 MAX_DATES = 1_000  # of one RDATE or EXDATE list
+MIDNIGHT = time()
 MAX_DAYS = 366  # that one meeting may last
 
 _STAMP = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ](\d\d):?(\d\d):?(\d\d)?(?:\.\d{1,9})?([Zz])?)?")
@@ -90,7 +91,8 @@ class Context(msgspec.Struct, frozen=True):
     """What an event takes from its calendar."""
 
     zones: Mapping[str, Zone | None]  # TZID -> zone, of the file's own VTIMEZONEs
-    default: Zone
+    default: Zone  # of whole days, and of zones that nobody knows
+    floating: Zone  # of times that name none
     method: str = ""
 
 
@@ -113,13 +115,19 @@ def read_stamp(value: str, name: str) -> tuple[datetime, bool, bool]:
     return local, found[4] is None, bool(found[7])
 
 
-def read_duration(value: str) -> timedelta:
-    """A DURATION (3.3.6)."""
+def read_duration(value: str) -> tuple[timedelta, timedelta]:
+    """A DURATION (3.3.6): days on the calendar, and time on the clock."""
     if not (found := _DURATION.fullmatch(value.strip())):
         raise Bad("its DURATION is no length of time")
     weeks, days, hours, minutes, seconds = (int(part or 0) for part in found.groups()[1:])
-    length = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
-    return -length if found[1] == "-" else length
+    sign = -1 if found[1] == "-" else 1
+    return sign * timedelta(weeks=weeks, days=days), sign * timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _reach(when: When, duration: str) -> timedelta:
+    """How long a DURATION lasts from there on: a day may have 23 hours, an hour is an hour."""
+    days, clock = read_duration(duration)
+    return days + clock if when.all_day else when.move(days).instant - when.instant + clock
 
 
 def uid_of(block: content.Block) -> str:
@@ -176,11 +184,13 @@ class _Reader:
         for text in block.lines:
             if line := content.parse_line(text):
                 self.lines.setdefault(line.name, []).append(line)
+        # Exchange writes a whole day as the time from midnight to midnight, and says so beside it
+        self.whole_days = self.text("X-MICROSOFT-CDO-ALLDAYEVENT").strip().upper() == "TRUE"
 
     def event(self) -> Event:
         if not (begin := self.first("DTSTART")):
             raise Bad("it has no DTSTART")
-        when = self.when(begin, self.context.default)
+        when = self.when(begin, self.context.floating)
         lasts = self.lasts(when)
         ridline = self.first("RECURRENCE-ID")
         recurrence = self.when(ridline, when.zone) if ridline else None
@@ -241,7 +251,9 @@ class _Reader:
             rest, _, value = value.rpartition(":")
             tzid = f"{tzid}:{rest}"
         local, all_day, utc = read_stamp(value, line.name)
-        if all_day:
+        if all_day or (
+            local.time() == MIDNIGHT and (self.whole_days or line.params.get("VALUE", "").upper() == "DATE")
+        ):
             return When(local, self.context.default, True)
         return When(local, UTC_ZONE if utc else self.zone(tzid, floating), False)
 
@@ -274,8 +286,7 @@ class _Reader:
                 end = self.when(line, when.zone)
                 return end.local - when.local if when.all_day else end.instant - when.instant
             if line := self.first("DURATION"):
-                length = read_duration(line.value)
-                return length if when.all_day else when.move(length).instant - when.instant
+                return _reach(when, line.value)
         except (ValueError, OverflowError):
             self.problems.append("its end cannot be read: taken as its usual length")
         return None
@@ -295,7 +306,7 @@ class _Reader:
 
     def period_length(self, line: Line, when: When, end: str) -> timedelta:
         if end.strip()[:1] in "P+-":
-            length = read_duration(end)
+            length = _reach(when, end)
         else:
             length = self.when(line, when.zone, end).instant - when.instant
         return min(max(length, timedelta(0)), timedelta(days=MAX_DAYS))

@@ -66,7 +66,8 @@ def parse(raw: bytes, window: tuple[datetime, datetime], default_tz: str = "UTC"
     method = _method(file)
     read: dict[str, list[Event]] = {}
     for calendar in file.calendars:
-        context = Context(dict(_zones(calendar)), default or zones.UTC_ZONE, method)
+        usual = default or zones.UTC_ZONE
+        context = Context(dict(_zones(calendar)), usual, zones.by_name(_own_zone(calendar)) or usual, method)
         for block in calendar.events:
             uid = events.uid_of(block)
             try:
@@ -101,14 +102,19 @@ def objects(raw: bytes) -> Objects:
             found.setdefault(events.uid_of(block), []).append((calendar, block))
     named = {id(calendar): _zone_blocks(calendar) for calendar in file.calendars}
     method = _method(file)
-    made = [_object(uid, [(named[id(c)], block) for c, block in parts], method) for uid, parts in found.items()]
+    made = [
+        _object(uid, [(named[id(c)], block) for c, block in parts], method, _own_zone(parts[0][0]))
+        for uid, parts in found.items()
+    ]
     made.sort(key=lambda one: (one.start, one.uid))
     return Objects(
         objects=tuple(made), complete=file.complete, calendar=any(calendar.begun for calendar in file.calendars)
     )
 
 
-def _object(uid: str, parts: Sequence[tuple[dict[str, content.Block], content.Block]], method: str) -> Object:
+def _object(
+    uid: str, parts: Sequence[tuple[dict[str, content.Block], content.Block]], method: str, own_zone: str
+) -> Object:
     needed: dict[str, content.Block] = {}
     for zone_blocks, block in parts:
         for tzid in _tzids(block):
@@ -117,6 +123,7 @@ def _object(uid: str, parts: Sequence[tuple[dict[str, content.Block], content.Bl
     blocks = [block for _, block in parts]
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//dealscribe//calendar//EN"]
     lines += [f"METHOD:{method}"] if method else []
+    lines += [f"X-WR-TIMEZONE:{own_zone}"] if own_zone else []
     for block in needed.values():
         lines += ["BEGIN:VTIMEZONE", *block.lines, *_inner(block), "END:VTIMEZONE"]
     body = [line for block in blocks for line in ("BEGIN:VEVENT", *block.lines, "END:VEVENT")]
@@ -152,6 +159,12 @@ def _zone_blocks(calendar: content.Calendar) -> dict[str, content.Block]:
 
 def _zones(calendar: content.Calendar) -> Iterator[tuple[str, zones.Zone | None]]:
     return map(zones.of_block, calendar.zones[:MAX_ZONES])
+
+
+def _own_zone(calendar: content.Calendar) -> str:
+    """X-WR-TIMEZONE: in which zone the calendar was kept. Outside the standard, and in half of the world's files."""
+    found = (content.parse_line(text) for text in calendar.head if text[:13].upper() == "X-WR-TIMEZONE")
+    return next((line.value.strip() for line in found if line), "")
 
 
 def _method(file: content.File) -> str:

@@ -36,6 +36,9 @@ _FORMS = tuple(
         r"(?P<month>[^\W\d]{3,9})\s{1,3}(?P<day>\d{1,2})\s{1,3}"
         + _CLOCK
         + r"(?:\s{1,3}(?P<zone>[a-z]{3,4}))?\s{1,3}(?P<year>\d{4})",
+        r"(?P<month>[^\W\d]{3,9})\.?\s{1,3}(?P<day>\d{1,2}),?\s{1,3}(?P<year>\d{4}),?\s{1,3}(?:at\s{1,3})?"
+        + _CLOCK
+        + _ZONE,
         _DAY + r"\.(?P<month>\d{2})\.(?P<year>\d{4}),?\s{1,3}" + _CLOCK + _ZONE,
     )
 )

@@ -21,6 +21,9 @@ _SHORT = 300  # bytes of a header that is remembered
 _LOOKS_LIKE_BOUNDARY = re.compile(
     rb"^--([^\s-][^\n]{0,99})\n(?:Content|MIME)-[A-Za-z-]+:", re.MULTILINE | re.IGNORECASE
 )
+_BESIDE = re.compile(r"[;(]")
+_NO_LETTER = re.compile(r"[^a-z0-9]")
+_ENCODINGS = {"base64": "base64", "quotedprintable": "quoted-printable", "7bit": "7bit", "8bit": "8bit"}
 _LETTERS = frozenset(("message/rfc822", "message/global"))
 _IDENTITY = frozenset(("", "7bit", "8bit", "binary"))
 
@@ -239,6 +242,12 @@ def _header(block: bytes, digest: bool) -> _Header | None:
     return _described(Fields(values, 0), digest) if values is not None else None
 
 
+def _encoding(value: str) -> str:
+    """A Content-Transfer-Encoding as the standard writes it, without the comments and blanks that mailers put there."""
+    word = _BESIDE.split(value, 1)[0].strip(" \t\"'").lower()
+    return _ENCODINGS.get(_NO_LETTER.sub("", word), word)
+
+
 def _described(fields: Fields, digest: bool) -> _Header:
     content_type, params = parameters(raw_text(fields.first("content-type")))
     if "/" not in content_type:
@@ -249,5 +258,5 @@ def _described(fields: Fields, digest: bool) -> _Header:
         name = file_name(names.get("filename"), names.get("name"))
     name = name or file_name(params.get("name"), params.get("filename"))
     if value := fields.first("content-transfer-encoding"):
-        encoding = raw_text(value).partition(";")[0].strip(" \"'").lower()
+        encoding = _encoding(raw_text(value))
     return _Header(fields, content_type, params, disposition, name, encoding)
