@@ -11,12 +11,10 @@ from typing import Any, Protocol, cast
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from classifiers.layers import Layers, Numbers, Places, forward
 from classifiers.manifest import installed
 
-Numbers = NDArray[np.floating[Any]]
-Places = NDArray[np.int64]
 LONGEST = 600  # characters of a sentence; what stands behind says little more
 MOST_TOKENS = 240  # of a sentence
 
@@ -32,15 +30,34 @@ class Encoded(msgspec.Struct, frozen=True):
     ends: Places
 
 
+class Pieces(msgspec.Struct, frozen=True):
+    """One sentence cut into pieces, not yet encoded; starts and ends as in `Encoded`."""
+
+    ids: Places
+    starts: Places
+    ends: Places
+
+
 class Encoder(Protocol):
     """Turns sentences into numbers; the same sentence always into the same."""
 
     name: str
     size: int
     token_size: int
+    layers: Layers  # what training may change
 
     def fingerprint(self) -> str:
-        """Names the very weights: heads fit the encoder that they were trained with and no other."""
+        """Names the packaged weights: heads fit the encoder that they were trained with and no other."""
+        ...
+
+    def tuned(self, layers: Layers) -> "Encoder":
+        """The same pieces through other layers."""
+        ...
+
+    def cut(self, text: str) -> Pieces: ...
+
+    def own(self, ids: Places) -> Numbers:
+        """Pieces without a context: pieces x features."""
         ...
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]: ...
@@ -50,7 +67,7 @@ class Multilingual:
     """Universal Sentence Encoder multilingual 3 (Yang et al. 2019), its convolutional form, in NumPy.
 
     The package gives weights and pieces; the layers are computed here, since it keeps what they say of each piece to
-    itself. Its own answer for a whole sentence is the same to a few parts in a million.
+    itself and since training tunes them. Untuned, a sentence's vector is the package's to a few parts in a million.
     """
 
     name = "universal-sentence-encoder-multilingual-3"
@@ -63,25 +80,31 @@ class Multilingual:
 
         package = USE(threads=1)
         package.encode("")
-        self._layers: Any = package._model
+        self._table: Any = package._model
         self._pieces: Any = package._tokenizer
         self._known: dict[str, list[int]] = {}
+        self.layers = _packaged_layers(package._model)
 
     def fingerprint(self) -> str:
         return installed()
 
+    def tuned(self, layers: Layers) -> "Multilingual":
+        other = object.__new__(Multilingual)
+        other.__dict__.update(self.__dict__, layers=layers)
+        return other
+
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         found: list[Encoded] = []
-        some: list[tuple[list[int], list[int], list[int]]] = []
+        some: list[Pieces] = []
         for text in texts:
-            cut = self._cut(text)
-            if some and sum(len(one[0]) for one in some) + len(cut[0]) > self.BATCH:
+            cut = self.cut(text)
+            if some and sum(len(one.ids) for one in some) + len(cut.ids) > self.BATCH:
                 found += self._through(some)
                 some = []
             some.append(cut)
         return found + (self._through(some) if some else [])
 
-    def _cut(self, text: str) -> tuple[list[int], list[int], list[int]]:
+    def cut(self, text: str) -> Pieces:
         """The pieces of a text, and where the word of each begins and ends; no piece reaches over a blank."""
         ids, starts, ends = [1], [0], [0]
         for word in _WORD.finditer(text):
@@ -89,7 +112,17 @@ class Multilingual:
             ids += some
             starts += [word.start()] * len(some)
             ends += [word.end()] * len(some)
-        return [*ids[:MOST_TOKENS], 2], [*starts[:MOST_TOKENS], len(text)], [*ends[:MOST_TOKENS], len(text)]
+        return Pieces(
+            ids=np.array([*ids[:MOST_TOKENS], 2]),
+            starts=np.array([*starts[:MOST_TOKENS], len(text)]),
+            ends=np.array([*ends[:MOST_TOKENS], len(text)]),
+        )
+
+    def own(self, ids: Places) -> Numbers:
+        net = self._table
+        chunk = ids % len(net.scale)
+        rows: Numbers = net.table[ids].astype(np.float32) * net.scale[chunk, None] + net.lo[chunk, None]
+        return rows
 
     def _word(self, word: str) -> list[int]:
         some = self._known.get(word)
@@ -99,64 +132,39 @@ class Multilingual:
             some = self._known[word] = list(self._pieces.encode(word, out_type=int, add_bos=False, add_eos=False))
         return some
 
-    def _through(self, some: Sequence[tuple[list[int], list[int], list[int]]]) -> list[Encoded]:
-        lengths = np.array([len(ids) for ids, _, _ in some])
-        begins = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-        tokens = self._tokens(np.concatenate([ids for ids, _, _ in some]), np.repeat(np.arange(len(some)), lengths))
-        vectors = self._whole(np.add.reduceat(tokens, begins), lengths.astype(np.float32))
+    def _through(self, some: Sequence[Pieces]) -> list[Encoded]:
+        sentence_of, first_piece = laid_out([len(one.ids) for one in some])
+        said = forward(self.layers, self.own(np.concatenate([one.ids for one in some])), sentence_of, first_piece)
         return [
-            Encoded(
-                vector=vectors[number],
-                tokens=tokens[begin : begin + len(ids)],
-                starts=np.array(starts),
-                ends=np.array(ends),
-            )
-            for number, (begin, (ids, starts, ends)) in enumerate(zip(begins, some, strict=True))
+            Encoded(vector=vector, tokens=said.tokens[begin : begin + len(one.ids)], starts=one.starts, ends=one.ends)
+            for vector, begin, one in zip(said.vectors, first_piece, some, strict=True)
         ]
 
-    def _tokens(self, ids: Places, owner: Places) -> Numbers:
-        """The pieces themselves and what three convolutions of 2, 3 and 5 pieces say of each in its sentence."""
-        net = self._layers
-        chunk = ids % len(net.scale)
-        own = net.table[ids].astype(np.float32) * net.scale[chunk, None] + net.lo[chunk, None]
-        narrow = _even(own @ net.proj_W + net.proj_b, net.ln_g_all, net.ln_b_all, net.eps)
-        parts = [own]
-        for number, (width, left) in enumerate(((2, 0), (3, 1), (5, 2))):
-            size = net.b1[number].size
-            given = narrow[:, number * size : (number + 1) * size]
-            first = np.maximum(windows(given, owner, width, left) @ net.w1[number] + net.b1[number], 0) + given
-            parts.append(np.maximum(windows(first, owner, width, left) @ net.w2[number] + net.b2[number], 0) + first)
-        return _even(np.hstack(parts), net.ln_g, net.ln_b, net.eps)
 
-    def _whole(self, summed: Numbers, lengths: Numbers) -> Numbers:
-        net = self._layers
-        mean = (summed @ net.cnn_W + lengths[:, None] * net.cnn_b) / np.sqrt(lengths)[:, None]
-        first = np.maximum(mean @ net.d0, 0)
-        second = np.maximum(mean @ net.p1 + first @ net.d1, 0)
-        last = np.tanh(second @ net.p3 + np.maximum(second @ net.d2, 0) @ net.d3)
-        scaled: Numbers = last / np.sqrt(np.maximum((last * last).sum(1, keepdims=True), net.eps))
-        return scaled
+def _packaged_layers(net: Any) -> Layers:
+    """The layers under the names that they have here."""
+    convolutions = {
+        f"{step}_{reach}{bias}": getattr(net, name)[number]
+        for number, reach in enumerate((2, 3, 5))
+        for step, bias, name in (
+            ("first", "", "w1"),
+            ("first", "_bias", "b1"),
+            ("second", "", "w2"),
+            ("second", "_bias", "b2"),
+        )
+    }
+    return Layers(
+        narrow=net.proj_W, narrow_bias=net.proj_b, narrow_scale=net.ln_g_all, narrow_shift=net.ln_b_all,
+        scale=net.ln_g, shift=net.ln_b, summed=net.cnn_W, summed_bias=net.cnn_b,
+        deep=net.d0, deeper=net.d1, deeper_beside=net.p1, wide=net.d2, wider=net.d3, wider_beside=net.p3,
+        **convolutions,
+    )  # fmt: skip
 
 
-def windows(rows: Numbers, owner: Places, width: int, left: int) -> Numbers:
-    """Each row with its neighbours beside it, `left` of them before it; rows of another owner are blank."""
-    found = np.zeros((len(rows), width, rows.shape[1]), rows.dtype)
-    for at in range(width):
-        here, there = beside(at - left)
-        found[here, at] = rows[there] * (owner[here] == owner[there])[:, None]
-    return found.reshape(len(rows), -1)
-
-
-def beside(step: int) -> tuple[slice, slice]:
-    """Rows that have a neighbour so many rows on, and these neighbours."""
-    return (slice(None, -step or None), slice(step, None)) if step >= 0 else (slice(-step, None), slice(step))
-
-
-def _even(rows: Numbers, scale: Numbers, shift: Numbers, least: float) -> Numbers:
-    """Layer normalization (Ba et al. 2016)."""
-    centred = rows - rows.mean(1, keepdims=True)
-    scaled: Numbers = centred / np.sqrt((centred * centred).mean(1, keepdims=True) + least) * scale + shift
-    return scaled
+def laid_out(lengths: Sequence[int]) -> tuple[Places, Places]:
+    """Of things that lie side by side in groups of these lengths: the group of each, and the first of each group."""
+    counts = np.array(lengths, np.int64)
+    return np.repeat(np.arange(len(counts)), counts), np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)[:-1]])
 
 
 def one_thread() -> AbstractContextManager[object]:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from agent.model import MILESTONES, OBJECTION_TYPES, Letter, ObjectionRead, Reading
 from classifiers import PROPOSE, WRITE
 from classifiers.corpus import Objection, Row
-from classifiers.encoder import Encoder
 from classifiers.heads import ANY as OBJECTION
 from classifiers.heads import LABELS as LETTER_LABELS
 from classifiers.heads import MACHINE, STALLING, Model
@@ -324,9 +323,9 @@ def bears(row: Row, label: str) -> bool:
     return label in row.labels.milestones or any(one.type == label for one in held)
 
 
-def probabilities(rows: Sequence[Row], model: Model, encoder: Encoder) -> list[tuple[float, bool]]:
+def probabilities(rows: Sequence[Row], model: Model) -> list[tuple[float, bool]]:
     """What the heads say of every label of every letter that they can see, and whether it is so."""
-    seen = examples(ruled_all([row.letter() for row in rows]), encoder)
+    seen = examples(ruled_all([row.letter() for row in rows]), model.encoder)
     shown = [(row, one) for row, one in zip(rows, seen, strict=True) if one is not None]
     scores = model.scores([one for _, one in shown])
     return [

@@ -12,11 +12,11 @@ import numpy as np
 
 from agent.model import Letter, MilestoneRead, ObjectionRead
 from classifiers.conditions import conditions
-from classifiers.encoder import Encoded, Numbers
+from classifiers.encoder import Encoded
 from classifiers.phrases import same_length
 from classifiers.spans import Sentence, blocked
 
-OWN, BESIDE, WORDS, MARK, MARK_BESIDE = 8.0, 4.0, 4.0, 2.0, 1.2  # how loud each kind of feature speaks
+WORDS, MARK, MARK_BESIDE = 4.0, 2.0, 1.2  # how loud each kind of feature speaks
 STEM = {"en": 6, "ru": 5}  # letters of a word that count
 RARE = 4  # a word seen in fewer sentences says nothing
 MOST_SENTENCES = 60  # of a letter
@@ -36,7 +36,7 @@ _NAMED = tuple(
 class Example(msgspec.Struct, frozen=True):
     """One letter as the heads see it."""
 
-    encoded: tuple[Encoded, ...]  # one per sentence
+    encoded: tuple[Encoded, ...]  # one per sentence; none in training, where the encoder changes
     words: tuple[tuple[str, ...], ...]  # stems and pairs of stems, per sentence
     marks: tuple[tuple[str, ...], ...]  # what the rules found, per sentence
     about: tuple[float, ...]  # of the letter as a whole: direction, kinds of attachments
@@ -104,17 +104,6 @@ def _about(letter: Letter) -> tuple[float, ...]:
 
 
 # -- numbers ----------------------------------------------------------------------------------------------------------
-
-
-def dense(one: Example) -> Numbers:
-    """Of each sentence its own vector, those of its neighbours, and where it stands."""
-    own = np.stack([some.vector for some in one.encoded])
-    blank = np.zeros((1, own.shape[1]), np.float32)
-    before, after = np.vstack([blank, own[:-1]]), np.vstack([own[1:], blank])
-    place = np.zeros((len(own), 3), np.float32)
-    place[0, 0] = place[-1, 2] = 1.0
-    place[1:2, 1] = 1.0
-    return np.hstack([own * OWN, before * BESIDE, after * BESIDE, place]).astype(np.float32)
 
 
 def sparse(one: Example, places: Mapping[str, int], weights: Sequence[float]) -> list[dict[int, float]]:

@@ -1,38 +1,40 @@
-"""Fitting the heads: letters with what is known of them, and the network that learns it in small steps (Adam).
+"""Fitting the heads and tuning the encoder to them: letters with what is known of them, learnt in small steps (Adam).
 
 Of a lesson that people gave a label or two are known: the others say nothing to the loss.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, Generic
 
 import msgspec
 import numpy as np
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix
 
 from agent.model import OBJECTION_TYPES, Letter
-from classifiers import net
+from classifiers import layers, net
 from classifiers.corpus import Row
-from classifiers.encoder import Encoder, Numbers, encode_once
+from classifiers.encoder import LONGEST, Encoder, Pieces, encode_once, laid_out
 from classifiers.evaluate import bears
-from classifiers.features import Example, Vocabulary, dense, sparse, vocabulary
-from classifiers.heads import ANY, LABELS, SPANS, Model, bagged, sigmoid
+from classifiers.features import MOST_SENTENCES, Example, Vocabulary, example, sparse, vocabulary
+from classifiers.heads import ANY, LABELS, SPANS, Kept, Model, rounded, sigmoid
+from classifiers.layers import Layers, Numbers
 from classifiers.lessons import Lesson
 from classifiers.limits import undecided
-from classifiers.reader import Ruled, examples, ruled_all
+from classifiers.reader import Ruled, ruled_all
 from classifiers.rules import HousePhrases
 from classifiers.rules import version as rules_version
 
 SEED = 20
-ROUNDS = 16  # over all letters
+ROUNDS = 9  # over all letters
 TOGETHER = 32  # letters a step
 HIDDEN = 160
 SAMPLE = 500  # letters by which pieces are narrowed
-AT_ONCE = 200  # letters that are encoded together
 NARROWED = 320  # directions in which pieces differ most; the others are noise to so few letters
 STEP = 2e-3  # the largest; it rises in the first rounds and falls in the last
 RISING = 0.15
+TUNING = 2e-4  # the same for the encoder's layers, which know much already
 HOLD = 0.1  # how strongly matrices are held small
+BLANK_NUMBERS, BLANK_PIECES = 0.1, 0.1  # shares of what the encoder is given that are blanked in training
 SPANS_COUNT = 6.0  # how much the words of a span count beside a letter's labels
 
 Say = Callable[[str], None]
@@ -49,13 +51,22 @@ class Labelled(msgspec.Struct, frozen=True):
 class Letters(msgspec.Struct, frozen=True):
     """Letters that the heads can see, and what they should say of them."""
 
-    seen: tuple[Example, ...]  # their pieces narrowed
-    rows: Any  # sentences x features, sparse
-    first: tuple[int, ...]  # per letter, the first of its rows
+    seen: tuple[Example, ...]
+    pieces: tuple[tuple[Pieces, ...], ...]  # per letter, of each of its sentences
+    words: Any  # sentences x words and marks, sparse
+    first: tuple[int, ...]  # per letter, the first of its sentences
     truth: Numbers  # letters x LABELS
     known: Numbers  # the same: 1 where it is known whether the label holds, else 0
     spans: tuple[Numbers, ...]  # per letter: pieces x SPANS
     spans_known: tuple[Numbers, ...]  # per letter: pieces x 1
+
+
+class Learner(msgspec.Struct, frozen=True):
+    """What is learnt: the encoder's layers, and the network upon their narrowed pieces."""
+
+    layers: Layers
+    narrowing: Numbers
+    weights: net.Weights
 
 
 # -- gather -----------------------------------------------------------------------------------------------------------
@@ -63,38 +74,40 @@ class Letters(msgspec.Struct, frozen=True):
 
 def gather(
     rows: Sequence[Row], encoder: Encoder, lessons: Sequence[Lesson] = (), phrases: tuple[HousePhrases, ...] = ()
-) -> tuple[Letters, Vocabulary, Numbers]:
-    """Letters, the words that count, and the narrowing of pieces.
+) -> tuple[Letters, Vocabulary]:
+    """Letters, and the words that count.
 
     The words are those of the corpus alone: a model keeps no word of a house's letters, so that these can be forgotten.
     """
-    narrowing = _narrowing(rows, encoder)
-    of_corpus = list(_visible([_of_row(row) for row in rows], encoder, narrowing, phrases))
+    of_corpus = list(_visible([_of_row(row) for row in rows], phrases))
     known = vocabulary([seen for _, _, seen in of_corpus])
-    some = [*of_corpus, *_visible([_of_lesson(one) for one in lessons], encoder, narrowing, phrases)]
+    some = [*of_corpus, *_visible([_of_lesson(one) for one in lessons], phrases)]
     shown = tuple(seen for _, _, seen in some)
+    pieces = tuple(_pieces(one.letter.body, ruled, encoder) for one, ruled, _ in some)
     letters = Letters(
         seen=shown,
-        rows=_sparse_rows(shown, known),
-        first=tuple(np.cumsum([0, *(len(one.encoded) for one in shown)]).tolist()),
+        pieces=pieces,
+        words=_words(shown, known),
+        first=tuple(np.cumsum([0, *(len(cut) for cut in pieces)]).tolist()),
         truth=np.array([[one.labels.get(name, False) for name in LABELS] for one, _, _ in some], np.float32),
         known=np.array([[name in one.labels for name in LABELS] for one, _, _ in some], np.float32),
-        spans=tuple(_span_truth(*each) for each in some),
-        spans_known=tuple(_spans_known(one, seen) for one, _, seen in some),
+        spans=tuple(_span_truth(one, ruled, cut) for (one, ruled, _), cut in zip(some, pieces, strict=True)),
+        spans_known=tuple(_spans_known(one, cut) for (one, _, _), cut in zip(some, pieces, strict=True)),
     )
-    return letters, known, narrowing
+    return letters, known
 
 
 def _visible(
-    labelled: Sequence[Labelled], encoder: Encoder, narrowing: Numbers, phrases: tuple[HousePhrases, ...]
+    labelled: Sequence[Labelled], phrases: tuple[HousePhrases, ...]
 ) -> Iterator[tuple[Labelled, Ruled, Example]]:
     """Those in which the heads have something to see."""
-    for at in range(0, len(labelled), AT_ONCE):  # what the encoder says of all letters would fill the memory
-        chunk = labelled[at : at + AT_ONCE]
-        ruled = ruled_all([one.letter for one in chunk], phrases)
-        for one, by_rule, seen in zip(chunk, ruled, examples(ruled, encoder), strict=True):
-            if seen is not None:
-                yield one, by_rule, _narrowed(seen, narrowing)
+    for one, ruled in zip(labelled, ruled_all([one.letter for one in labelled], phrases), strict=True):
+        if ruled.sentences:
+            yield one, ruled, example(one.letter, ruled.sentences, (), ruled.milestones, ruled.objections)
+
+
+def _pieces(body: str, ruled: Ruled, encoder: Encoder) -> tuple[Pieces, ...]:
+    return tuple(encoder.cut(body[one.start : one.end][:LONGEST]) for one in ruled.sentences[:MOST_SENTENCES])
 
 
 def _of_row(row: Row) -> Labelled:
@@ -118,21 +131,15 @@ def _narrowing(rows: Sequence[Row], encoder: Encoder) -> Numbers:
     return kept
 
 
-def _narrowed(seen: Example, narrowing: Numbers) -> Example:
-    encoded = tuple(msgspec.structs.replace(one, tokens=one.tokens @ narrowing) for one in seen.encoded)
-    return msgspec.structs.replace(seen, encoded=encoded)
-
-
-def _sparse_rows(shown: Sequence[Example], known: Vocabulary) -> csr_matrix:
+def _words(shown: Sequence[Example], known: Vocabulary) -> csr_matrix:
     places = known.places()
     lines = [line for one in shown for line in sparse(one, places, known.weights)]
     entries = [(at, place, value) for at, line in enumerate(lines) for place, value in sorted(line.items())]
     at, place, value = zip(*entries, strict=True) if entries else ((), (), ())
-    words = csr_matrix((np.array(value, np.float32), (at, place)), shape=(len(lines), len(known.terms)))
-    return hstack([csr_matrix(np.vstack([dense(one) for one in shown])), words], format="csr")
+    return csr_matrix((np.array(value, np.float32), (at, place)), shape=(len(lines), len(known.terms)))
 
 
-def _span_truth(one: Labelled, ruled: Ruled, seen: Example) -> Numbers:
+def _span_truth(one: Labelled, ruled: Ruled, pieces: Sequence[Pieces]) -> Numbers:
     """Which pieces of a letter belong to a reason, which to a condition."""
     quoted = [[_found(one.letter.body, quote) for quote in quotes] for quotes in one.quotes or [()] * len(SPANS)]
     found = [
@@ -141,16 +148,15 @@ def _span_truth(one: Labelled, ruled: Ruled, seen: Example) -> Numbers:
                 float(any(start < after and before < end for before, after in some)) if end > start else 0.0
                 for some in quoted
             ]
-            for start, end in zip(sentence.start + each.starts, sentence.start + each.ends, strict=True)
+            for start, end in zip(sentence.start + cut.starts, sentence.start + cut.ends, strict=True)
         ]
-        for sentence, each in zip(ruled.sentences, seen.encoded, strict=False)
+        for sentence, cut in zip(ruled.sentences, pieces, strict=False)
     ]
     return np.array([piece for sentence in found for piece in sentence], np.float32)
 
 
-def _spans_known(one: Labelled, seen: Example) -> Numbers:
-    pieces = sum(len(each.tokens) for each in seen.encoded)
-    return np.full((pieces, 1), one.quotes is not None, np.float32)
+def _spans_known(one: Labelled, pieces: Sequence[Pieces]) -> Numbers:
+    return np.full((sum(len(cut.ids) for cut in pieces), 1), one.quotes is not None, np.float32)
 
 
 def _found(body: str, quote: str) -> tuple[int, int]:
@@ -168,75 +174,107 @@ def fit(
     lessons: Sequence[Lesson] = (),
     phrases: tuple[HousePhrases, ...] = (),
 ) -> Model:
-    """The heads, not yet calibrated; their limits are still to be chosen."""
-    letters, known, narrowing = gather(rows, encoder, lessons, phrases)
-    report(f"{len(letters.seen)} letters with {letters.rows.shape[0]} sentences and {len(known.terms)} words")
+    """The heads and their encoder, not yet calibrated; their limits are still to be chosen."""
+    letters, known = gather(rows, encoder, lessons, phrases)
+    report(f"{len(letters.seen)} letters with {letters.words.shape[0]} sentences and {len(known.terms)} words")
     random = np.random.default_rng(SEED)
-    facts = len(letters.seen[0].about)
-    weights = net.beginning(random, HIDDEN, narrowing.shape[1], letters.rows.shape[1], facts, len(LABELS))
-    drop = net.Dropout(random)
-    adam = Adam(weights)
+    learner = beginning(random, rows, encoder, len(known.terms), len(letters.seen[0].about))
+    learn, tune = Adam(learner.weights, net.MATRICES), Adam(learner.layers, ())
     steps = ROUNDS * -(-len(letters.seen) // TOGETHER)
     for number in range(ROUNDS):
         unlike = 0.0
         order = random.permutation(len(letters.seen))
         for at in range(0, len(order), TOGETHER):
             some = order[at : at + TOGETHER].tolist()
-            slope, cost = _slope(weights, letters, some, drop)
-            weights = adam.step(weights, slope, _pace(adam.steps / steps))
+            of_layers, of_weights, cost = slope(learner, letters, encoder, some, random)
+            pace = _pace(learn.steps / steps)
+            learner = Learner(
+                layers=tune.step(learner.layers, of_layers, TUNING * pace),
+                narrowing=learner.narrowing,
+                weights=learn.step(learner.weights, of_weights, STEP * pace),
+            )
             unlike += cost * len(some)
         report(f"round {number + 1} of {ROUNDS}: {unlike / len(order):.3f}")
-    unfolded = msgspec.structs.replace(weights, narrow=narrowing @ weights.narrow)
-    rounded = net.Weights(
-        **{
-            name: getattr(unfolded, name).astype(np.float16).astype(np.float32)  # as it is stored
-            for name in net.Weights.__struct_fields__
-        }
+    unfolded = msgspec.structs.replace(learner.weights, narrow=learner.narrowing @ learner.weights.narrow)
+    return Model(
+        undecided(encoder, rules_version(phrases)),
+        encoder.tuned(rounded(learner.layers)),
+        rounded(unfolded),
+        known,
+        1.0,
+        np.zeros(len(LABELS), np.float32),
     )
-    return Model(undecided(encoder, rules_version(phrases)), rounded, known, 1.0, np.zeros(len(LABELS), np.float32))
 
 
-def _slope(weights: net.Weights, letters: Letters, some: Sequence[int], drop: net.Dropout) -> tuple[net.Weights, float]:
-    """How the loss of some letters changes with the weights, and the loss of their labels."""
-    seen = [letters.seen[at] for at in some]
-    lines = [line for at in some for line in range(letters.first[at], letters.first[at + 1])]
-    bag = bagged(seen, letters.rows[lines])
-    said = net.forward(weights, bag, drop)
+def beginning(random: np.random.Generator, rows: Sequence[Row], encoder: Encoder, words: int, facts: int) -> Learner:
+    """The packaged layers, and a network that knows nothing."""
+    weights = net.beginning(random, HIDDEN, NARROWED, encoder.size, words, facts, len(LABELS))
+    return Learner(layers=encoder.layers, narrowing=_narrowing(rows, encoder), weights=weights)
+
+
+def slope(
+    learner: Learner, letters: Letters, encoder: Encoder, some: Sequence[int], random: np.random.Generator
+) -> tuple[Layers, net.Weights, float]:
+    """How the loss of some letters changes with layers and weights, and the loss of their labels."""
+    cuts = [cut for at in some for cut in letters.pieces[at]]
+    sentence_of, first_piece = laid_out([len(cut.ids) for cut in cuts])
+    letter_of, first_sentence = laid_out([len(letters.pieces[at]) for at in some])
+    drop = net.Dropout(random)
+    own = encoder.own(np.concatenate([cut.ids for cut in cuts]))
+    own = own * drop.mask(own, BLANK_NUMBERS) * (random.random((len(own), 1)) >= BLANK_PIECES).astype(np.float32)
+    through = layers.forward(learner.layers, own, sentence_of, first_piece)
+    bag = net.Bag(
+        pieces=through.tokens @ learner.narrowing,
+        sentence_of=sentence_of,
+        first_piece=first_piece,
+        vectors=through.vectors,
+        words=letters.words[[line for at in some for line in range(letters.first[at], letters.first[at + 1])]],
+        letter_of=letter_of,
+        first_sentence=first_sentence,
+        facts=np.array([letters.seen[at].about for at in some], np.float32),
+    )
+    said = net.forward(learner.weights, bag, drop)
     truth, known = letters.truth[some], letters.known[some]
     spans, spans_known = (np.concatenate([of[at] for at in some]) for of in (letters.spans, letters.spans_known))
-    off: Numbers = known * (sigmoid(said.letters) - truth) / np.float32(len(seen))
+    off: Numbers = known * (sigmoid(said.letters) - truth) / np.float32(len(some))
     strayed: Numbers = spans_known * (sigmoid(said.spans) - spans) * np.float32(SPANS_COUNT / len(spans))
-    cost = float((known * (np.logaddexp(0, said.letters) - truth * said.letters)).sum() / len(seen))
-    return net.backward(weights, bag, said, off, strayed), cost
+    cost = float((known * (np.logaddexp(0, said.letters) - truth * said.letters)).sum() / len(some))
+    back = net.backward(learner.weights, bag, said, off, strayed)
+    pieces = back.pieces @ learner.narrowing.T
+    of_layers = layers.backward(learner.layers, through, sentence_of, first_piece, pieces, back.vectors)
+    return of_layers, back.weights, cost
 
 
 def _pace(done: float) -> float:
-    """The length of a step: up to the largest, then down to nothing on half a cosine."""
+    """The share of the largest step: up to the whole, then down to nothing on half a cosine."""
     falling = max(0.0, (done - RISING) / (1 - RISING))
-    return float(STEP * min(1.0, done / RISING) * (1 + np.cos(np.pi * falling)) / 2)
+    return float(min(1.0, done / RISING) * (1 + np.cos(np.pi * falling)) / 2)
 
 
-class Adam:
+class Adam(Generic[Kept]):
     """Steps by the mean and spread of past slopes (Kingma, Ba 2014), matrices held small (Loshchilov, Hutter 2017)."""
 
     SLOPE, SPREAD = 0.9, 0.99
 
-    def __init__(self, weights: net.Weights) -> None:
+    def __init__(self, start: Kept, held: Collection[str]) -> None:
         self.steps = 0
-        self._mean = {name: np.zeros_like(getattr(weights, name)) for name in net.Weights.__struct_fields__}
-        self._spread = {name: np.zeros_like(getattr(weights, name)) for name in net.Weights.__struct_fields__}
+        self._held = held
+        self._mean = {name: np.zeros_like(getattr(start, name)) for name in start.__struct_fields__}
+        self._spread = {name: np.zeros_like(getattr(start, name)) for name in start.__struct_fields__}
 
-    def step(self, weights: net.Weights, slope: net.Weights, pace: float) -> net.Weights:
+    def step(self, was: Kept, slope: Kept, pace: float) -> Kept:
+        """The numbers one step on."""
         self.steps += 1
-        return net.Weights(**{name: self._one(name, weights, slope, pace) for name in net.Weights.__struct_fields__})
+        return type(was)(
+            **{name: self._one(name, getattr(was, name), getattr(slope, name), pace) for name in was.__struct_fields__}
+        )
 
-    def _one(self, name: str, weights: net.Weights, slope: net.Weights, pace: float) -> Numbers:
-        now, was = getattr(slope, name), getattr(weights, name)
+    def _one(self, name: str, was: Numbers, slope: Numbers, pace: float) -> Numbers:
         mean, spread = self._mean[name], self._spread[name]
-        mean += np.float32(1 - self.SLOPE) * (now - mean)
-        spread += np.float32(1 - self.SPREAD) * (now * now - spread)
+        mean += np.float32(1 - self.SLOPE) * (slope - mean)
+        spread += np.float32(1 - self.SPREAD) * (slope * slope - spread)
         way = mean / np.float32(1 - self.SLOPE**self.steps)
         way /= np.sqrt(spread / np.float32(1 - self.SPREAD**self.steps)) + np.float32(1e-6)
-        held = np.float32(HOLD if name in net.MATRICES else 0.0) * was
+        held = np.float32(HOLD if name in self._held else 0.0) * was
         stepped: Numbers = was - np.float32(pace) * (way + held)
         return stepped

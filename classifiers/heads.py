@@ -10,20 +10,25 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.model import MILESTONES, OBJECTION_TYPES
 from classifiers import net
-from classifiers.encoder import Encoder, Numbers, packaged
-from classifiers.features import Example, Vocabulary, dense, sparse
+from classifiers.encoder import Encoder, laid_out, packaged
+from classifiers.features import Example, Vocabulary, sparse
+from classifiers.layers import Layers, Numbers
 from classifiers.manifest import FORMAT, Manifest, chosen, installed, read_manifest, room
 
 ANY, STALLING, MACHINE = "objection", "stalling", "machine"  # the last: no person wrote it
 LABELS = (*MILESTONES, ANY, *OBJECTION_TYPES, STALLING, MACHINE)
 SPANS = ("reason", "condition")
+WEIGHTS, LAYERS, VOCABULARY = "weights.npz", "encoder.npz", "vocabulary.json"
+
+Kept = TypeVar("Kept", net.Weights, Layers)
 
 log = logging.getLogger(__name__)
 
@@ -48,23 +53,34 @@ class Scores(msgspec.Struct, frozen=True):
 
 
 class Model:
-    """Heads, ready to be asked."""
+    """Heads and the encoder that they read with, tuned to them; ready to be asked."""
 
     def __init__(
-        self, manifest: Manifest, weights: net.Weights, known: Vocabulary, scale: float, shift: Numbers
+        self,
+        manifest: Manifest,
+        encoder: Encoder,
+        weights: net.Weights,
+        known: Vocabulary,
+        scale: float,
+        shift: Numbers,
     ) -> None:
         self.manifest = manifest
+        self.encoder = encoder
         self.weights = weights
         self.known = known
         self.scale = scale  # calibration: probability = sigmoid(scale * value + shift of its label)
         self.shift = shift
         self._places = known.places()
 
+    def with_limits(self, manifest: Manifest, scale: float, shift: Numbers) -> "Model":
+        """The same numbers with other limits and calibration."""
+        return Model(manifest, self.encoder, self.weights, self.known, scale, shift)
+
     def scores(self, some: Sequence[Example]) -> list[Scores]:
         """All letters in one go: each is asked for itself, the matrices are larger."""
         if not some:
             return []
-        bag = bagged(some, _rows(some, self._places, self.known.weights))
+        bag = _bagged(some, Words([line for one in some for line in sparse(one, self._places, self.known.weights)]))
         said = net.forward(self.weights, bag)
         probable = sigmoid(self.scale * said.letters + self.shift)
         found: list[Scores] = []
@@ -84,38 +100,32 @@ class Model:
         return found
 
 
-class Rows:
-    """Features of sentences, ready to be weighed, without a matrix of zeros for the words that are not there."""
+class Words:
+    """The words and marks of sentences, ready to be weighed, without a matrix of zeros for those that are not there."""
 
-    def __init__(self, numbers: Numbers, lines: Sequence[dict[int, float]]) -> None:
-        self.numbers, self.lines = numbers, lines
+    def __init__(self, lines: Sequence[dict[int, float]]) -> None:
+        self.lines = lines
 
     def __matmul__(self, weights: Numbers) -> Numbers:
-        width = self.numbers.shape[1]
-        values: Numbers = self.numbers @ weights[:width]
+        values = np.zeros((len(self.lines), weights.shape[1]), np.float32)
         for at, line in enumerate(self.lines):
             if line:
-                values[at] += np.fromiter(line.values(), np.float32) @ weights[width:][list(line)]
+                values[at] = np.fromiter(line.values(), np.float32) @ weights[list(line)]
         return values
 
 
-def _rows(some: Sequence[Example], places: dict[str, int], weights: Sequence[float]) -> Rows:
-    return Rows(
-        np.vstack([dense(one) for one in some]), [line for one in some for line in sparse(one, places, weights)]
-    )
-
-
-def bagged(some: Sequence[Example], sentences: Any) -> net.Bag:
-    """Letters as the network takes them; `sentences` are the features of all their sentences."""
-    counts = np.array([len(one.encoded) for one in some])
-    lengths = np.array([len(sentence.tokens) for one in some for sentence in one.encoded])
+def _bagged(some: Sequence[Example], words: Words) -> net.Bag:
+    """Letters as the network takes them."""
+    sentence_of, first_piece = laid_out([len(sentence.tokens) for one in some for sentence in one.encoded])
+    letter_of, first_sentence = laid_out([len(one.encoded) for one in some])
     return net.Bag(
         pieces=np.concatenate([sentence.tokens for one in some for sentence in one.encoded]),
-        sentence_of=np.repeat(np.arange(len(lengths)), lengths),
-        first_piece=np.concatenate([[0], np.cumsum(lengths)[:-1]]),
-        sentences=sentences,
-        letter_of=np.repeat(np.arange(len(some)), counts),
-        first_sentence=np.concatenate([[0], np.cumsum(counts)[:-1]]),
+        sentence_of=sentence_of,
+        first_piece=first_piece,
+        vectors=np.stack([sentence.vector for one in some for sentence in one.encoded]),
+        words=words,
+        letter_of=letter_of,
+        first_sentence=first_sentence,
         facts=np.array([one.about for one in some], np.float32),
     )
 
@@ -131,10 +141,10 @@ def sigmoid(values: Numbers) -> Numbers:
 def save(folder: Path, model: Model) -> Manifest:
     """Writes the model; the same numbers give the same bytes. The version is what the bytes are."""
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {name: getattr(model.weights, name).astype(np.float16) for name in net.Weights.__struct_fields__}
     calibration = np.append(model.shift, model.scale).astype(np.float32)
-    np.savez(folder / "weights.npz", allow_pickle=False, calibration=calibration, **arrays)
-    (folder / "vocabulary.json").write_bytes(msgspec.json.encode(model.known))
+    np.savez(folder / WEIGHTS, allow_pickle=False, calibration=calibration, **_halves(model.weights))
+    np.savez(folder / LAYERS, allow_pickle=False, **_halves(model.encoder.layers))
+    (folder / VOCABULARY).write_bytes(msgspec.json.encode(model.known))
     named = msgspec.structs.replace(model.manifest, version=_version_of(folder, model.manifest))
     (folder / "manifest.json").write_bytes(msgspec.json.format(msgspec.json.encode(named), indent=2) + b"\n")
     return named
@@ -155,25 +165,40 @@ def replace(folder: Path, model: Model) -> Manifest:
 
 def _version_of(folder: Traversable, manifest: Manifest) -> str:
     digest = hashlib.sha256()
-    for name in ("weights.npz", "vocabulary.json"):
+    for name in (WEIGHTS, LAYERS, VOCABULARY):
         digest.update((folder / name).read_bytes())
     digest.update(msgspec.json.encode((manifest.milestones, manifest.objections)))
     return f"heads-{FORMAT}-{digest.hexdigest()[:8]}"
 
 
-def load(folder: Traversable) -> Model:
-    with (folder / "weights.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        weights = net.Weights(**{name: arrays[name].astype(np.float32) for name in net.Weights.__struct_fields__})
-        calibration = arrays["calibration"]
-    known = msgspec.json.decode((folder / "vocabulary.json").read_bytes(), type=Vocabulary)
+def load(folder: Traversable, encoder: Encoder) -> Model:
+    """A saved model; `encoder` is the packaged one, which it tunes."""
+    arrays = _arrays(folder / WEIGHTS)
+    known = msgspec.json.decode((folder / VOCABULARY).read_bytes(), type=Vocabulary)
     manifest = read_manifest(folder)
     if manifest is None:
         raise FileNotFoundError(f"{folder} holds no manifest")
-    return Model(manifest, weights, known, float(calibration[-1]), calibration[:-1])
+    calibration = arrays.pop("calibration")
+    tuned = encoder.tuned(Layers(**_arrays(folder / LAYERS)))
+    return Model(manifest, tuned, net.Weights(**arrays), known, float(calibration[-1]), calibration[:-1])
 
 
-def in_use(house: str = "") -> tuple[Model, Encoder] | None:
-    """The heads that read, the house's or the product's, with their encoder; None, with a plain warning, if none do.
+def _arrays(file: Traversable) -> dict[str, Numbers]:
+    with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
+        return {name: arrays[name].astype(np.float32) for name in arrays.files}
+
+
+def rounded(numbers: Kept) -> Kept:
+    """The same as it is stored."""
+    return type(numbers)(**{name: value.astype(np.float32) for name, value in _halves(numbers).items()})
+
+
+def _halves(numbers: net.Weights | Layers) -> dict[str, NDArray[np.float16]]:
+    return {name: getattr(numbers, name).astype(np.float16) for name in numbers.__struct_fields__}
+
+
+def in_use(house: str = "") -> Model | None:
+    """The heads that read, the house's or the product's; None, with a plain warning, if none do.
 
     A model that is not the one which its manifest names does not read: the product's own does.
     """
@@ -181,19 +206,19 @@ def in_use(house: str = "") -> tuple[Model, Encoder] | None:
     if found is None:
         _tell_why()
         return None
-    encoder = packaged()
     model = _loaded(str(found.folder), found.manifest.version)
-    if encoder is None or (model is None and not house):
-        return None
-    return (model, encoder) if model is not None else in_use()
+    return in_use() if model is None and house else model
 
 
 @lru_cache(maxsize=2)
 def _loaded(place: str, version: str) -> Model | None:
     folder = Path(place)
+    encoder = packaged()
+    if encoder is None:
+        return None
     try:
-        whole = load(folder)
-    except (OSError, ValueError, KeyError, msgspec.DecodeError) as error:
+        whole = load(folder, encoder)
+    except (OSError, ValueError, KeyError, TypeError, msgspec.DecodeError) as error:
         log.warning("the model in %s cannot be read: %s", folder, error)
         return None
     if version == _version_of(folder, whole.manifest):

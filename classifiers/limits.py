@@ -8,10 +8,11 @@ from scipy.optimize import minimize
 
 from agent.model import MILESTONES
 from classifiers.corpus import Row
-from classifiers.encoder import Encoder, Numbers
+from classifiers.encoder import Encoder
 from classifiers.evaluate import bears, figures
 from classifiers.features import Example
 from classifiers.heads import ANY, LABELS, MACHINE, Model, Scores, sigmoid
+from classifiers.layers import Numbers
 from classifiers.manifest import FORMAT, Limits, Manifest
 from classifiers.reader import Ruled, by_rules, examples, ruled_all, weighed
 from classifiers.rules import HousePhrases
@@ -20,6 +21,7 @@ HOLD_SHIFT = 4.0  # how strongly a label's own calibration is held to the common
 SURE = 0.95  # precision that what is written without asking must reach on tune
 OF_HEADS = 0.035  # share of letters without an objection in which the heads may read one; the rest is the rules'
 FALSE_MILESTONES = 0.15  # share of letters without a milestone in which one may be read
+TAKEN_FOR_MACHINES = 0.005  # share of people's letters that may be
 LEAST_SAID = 10  # reads on tune below which a precision is no evidence
 LOWEST = 0.2  # no less probable reading is proposed
 NEVER = 0.995  # written from here on when no limit reaches that precision
@@ -27,26 +29,23 @@ LEANS = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
 
 
 class Tune(msgspec.Struct, frozen=True):
-    """The part by which limits are chosen and models are compared, ready to be read by any of them."""
+    """The part by which limits are chosen and models are compared, as the rules read it."""
 
     rows: tuple[Row, ...]
     ruled: tuple[Ruled, ...]
-    seen: tuple[Example | None, ...]  # None where the heads have nothing to see
 
     @classmethod
-    def of(cls, rows: Sequence[Row], encoder: Encoder, phrases: tuple[HousePhrases, ...] = ()) -> "Tune":
-        ruled = ruled_all([row.letter() for row in rows], phrases)
-        return cls(tuple(rows), tuple(ruled), tuple(examples(ruled, encoder)))
-
-    def scores(self, model: Model) -> list[Scores]:
-        """Of those letters in which there is something to see."""
-        return model.scores([one for one in self.seen if one is not None])
+    def of(cls, rows: Sequence[Row], phrases: tuple[HousePhrases, ...] = ()) -> "Tune":
+        return cls(tuple(rows), tuple(ruled_all([row.letter() for row in rows], phrases)))
 
     def figures(self, model: Model) -> dict[str, float]:
-        return self.told(self.scores(model), model.manifest)
+        seen = examples(self.ruled, model.encoder)
+        scores = model.scores([one for one in seen if one is not None])
+        return self.told(seen, scores, model.manifest)
 
-    def told(self, scores: Sequence[Scores], manifest: Manifest) -> dict[str, float]:
-        return figures(self.rows, weighed(self.ruled, self.seen, scores, manifest))
+    def told(self, seen: Sequence[Example | None], scores: Sequence[Scores], manifest: Manifest) -> dict[str, float]:
+        """`scores` are of those letters in which there is something to see."""
+        return figures(self.rows, weighed(self.ruled, seen, scores, manifest))
 
     def by_rules(self) -> dict[str, float]:
         return figures(self.rows, [by_rules(one) for one in self.ruled])
@@ -73,20 +72,22 @@ def undecided(encoder: Encoder, rules: str) -> Manifest:
 
 def limited(model: Model, tune: Tune) -> Model:
     """The same heads with the calibration and the limits that suit the tune part."""
-    shown = [row for row, seen in zip(tune.rows, tune.seen, strict=True) if seen is not None]
-    scale, shift = _calibrated(tune.scores(model), shown)
-    told = tune.scores(Model(model.manifest, model.weights, model.known, scale, shift))
+    seen = examples(tune.ruled, model.encoder)
+    shown = [one for one in seen if one is not None]
+    rows = [row for row, one in zip(tune.rows, seen, strict=True) if one is not None]
+    scale, shift = _calibrated(model.scores(shown), rows)
+    told = model.with_limits(model.manifest, scale, shift).scores(shown)
     scores = iter(told)
-    both = [(row, None if seen is None else next(scores)) for row, seen in zip(tune.rows, tune.seen, strict=True)]
+    both = [(row, None if one is None else next(scores)) for row, one in zip(tune.rows, seen, strict=True)]
     manifest = msgspec.structs.replace(
         model.manifest,
         milestones=_milestone_limits(both),
         objections=_objection_limits(both),
         machine=_machine_limit(both),
     )
-    tried = {lean: tune.told(told, msgspec.structs.replace(manifest, spans=(lean, lean))) for lean in LEANS}
+    tried = {lean: tune.told(seen, told, msgspec.structs.replace(manifest, spans=(lean, lean))) for lean in LEANS}
     manifest = msgspec.structs.replace(manifest, spans=(_best(tried, "reason"), _best(tried, "condition")))
-    return Model(manifest, model.weights, model.known, scale, shift)
+    return model.with_limits(manifest, scale, shift)
 
 
 def _best(tried: Mapping[float, Mapping[str, float]], name: str) -> float:
@@ -157,9 +158,9 @@ def _objection_limits(both: Sequence[tuple[Row, Scores | None]]) -> Limits:
 
 
 def _machine_limit(both: Sequence[tuple[Row, Scores | None]]) -> float:
-    """Rather a machine taken for a person than a client's letter taken for a machine's: above all of those on tune."""
+    """Rather a machine taken for a person than a client's letter for a machine's: hardly any of those on tune is."""
     people = [one.labels[MACHINE].probability for row, one in both if one and not row.labels.automated]
-    return max(0.5, quiet_from(people, 0))
+    return max(0.5, quiet_from(people, int(TAKEN_FOR_MACHINES * len(people))))
 
 
 def best_f1(said: Sequence[tuple[float, bool]], wanted: int) -> float:

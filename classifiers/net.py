@@ -14,10 +14,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from classifiers.encoder import Numbers, Places, windows
+from classifiers.layers import Numbers, Places, unwound, windows
 
-NEIGHBOURS, LEFT = 5, 2
-MATRICES = ("narrow", "around", "look", "say", "sentence", "span")  # held small in training
+NEIGHBOURS, LEFT = 5, 2  # of a piece
+AROUND = (3, 1)  # a sentence is seen with the one before and the one after it
+PLACES = 3  # the first, the second, the last sentence
+OWN, BESIDE = 8.0, 4.0  # how loud its own vector speaks, and theirs
+MATRICES = ("narrow", "around", "look", "say", "sentence", "words", "span")  # held small in training
 
 
 class Weights(msgspec.Struct, frozen=True):
@@ -30,7 +33,8 @@ class Weights(msgspec.Struct, frozen=True):
     around_bias: Numbers
     look: Numbers  # hidden x labels: which pieces of a sentence to listen to
     say: Numbers  # hidden x labels: and what they say
-    sentence: Numbers  # features of a sentence x labels
+    sentence: Numbers  # numbers of a sentence and its neighbours x labels
+    words: Numbers  # words and marks of a sentence x labels
     letter: Numbers  # facts of a letter x labels
     bias: Numbers  # labels
     span: Numbers  # 2 * hidden x spans: a piece, and the mean of its sentence
@@ -43,7 +47,8 @@ class Bag(msgspec.Struct, frozen=True):
     pieces: Numbers  # pieces x features
     sentence_of: Places  # of each piece
     first_piece: Places  # of each sentence
-    sentences: Any  # sentences x features: an array, or a sparse matrix
+    vectors: Numbers  # sentences x size
+    words: Any  # sentences x words and marks: a sparse matrix
     letter_of: Places  # of each sentence
     first_sentence: Places  # of each letter
     facts: Numbers  # letters x facts
@@ -56,6 +61,14 @@ class Said(msgspec.Struct, frozen=True):
     sentences: Numbers  # sentences x labels: who spoke for it
     spans: Numbers  # pieces x spans
     between: dict[str, Numbers]  # for the way back
+
+
+class Slope(msgspec.Struct, frozen=True):
+    """How the loss changes with every weight, with each piece and with each sentence's vector."""
+
+    weights: Weights
+    pieces: Numbers
+    vectors: Numbers
 
 
 class Dropout(msgspec.Struct):
@@ -74,7 +87,8 @@ def forward(weights: Weights, bag: Bag, drop: Dropout | None = None) -> Said:
     masks: dict[str, Numbers] = {}
     pieces = bag.pieces
     if drop is not None:
-        pieces = pieces * drop.mask(pieces, drop.pieces)
+        masks["pieces"] = drop.mask(pieces, drop.pieces)
+        pieces = pieces * masks["pieces"]
     facts = (bag.facts @ weights.side)[bag.letter_of][bag.sentence_of]
     narrow = np.maximum(pieces @ weights.narrow + weights.narrow_bias + facts, 0)
     if drop is not None:
@@ -90,7 +104,8 @@ def forward(weights: Weights, bag: Bag, drop: Dropout | None = None) -> Said:
     power = np.exp(look - np.maximum.reduceat(look, bag.first_piece)[bag.sentence_of])
     heard = power / np.add.reduceat(power, bag.first_piece)[bag.sentence_of]
     spoken = np.add.reduceat(heard * say, bag.first_piece)
-    sentences = spoken + bag.sentences @ weights.sentence
+    around_it = seen_sentences(bag.vectors, bag.letter_of, bag.first_sentence)
+    sentences = spoken + around_it @ weights.sentence + bag.words @ weights.words
     top = np.maximum.reduceat(sentences, bag.first_sentence)
     power = np.exp(sentences - top[bag.letter_of])
     summed = np.add.reduceat(power, bag.first_sentence)
@@ -100,6 +115,7 @@ def forward(weights: Weights, bag: Bag, drop: Dropout | None = None) -> Said:
     between = {
         "pieces": pieces, "narrow": narrow, "context": context, "around": around, "hidden": hidden, "say": say,
         "heard": heard, "spoken": spoken, "share": power / summed[bag.letter_of], "counts": counts, "wide": wide,
+        "around it": around_it,
     }  # fmt: skip
     return Said(
         letters=top + np.log(summed) + bag.facts @ weights.letter + weights.bias,
@@ -109,8 +125,8 @@ def forward(weights: Weights, bag: Bag, drop: Dropout | None = None) -> Said:
     )
 
 
-def backward(weights: Weights, bag: Bag, said: Said, letters: Numbers, spans: Numbers) -> Weights:
-    """How the loss changes with every weight, from how it changes with each letter's labels and each piece's spans."""
+def backward(weights: Weights, bag: Bag, said: Said, letters: Numbers, spans: Numbers) -> Slope:
+    """How the loss changes, from how it changes with each letter's labels and each piece's spans."""
     was = said.between
     size = weights.narrow_bias.size
     speaking = was["share"] * letters[bag.letter_of]
@@ -121,10 +137,10 @@ def backward(weights: Weights, bag: Bag, said: Said, letters: Numbers, spans: Nu
     hidden = told @ weights.say.T + looked @ weights.look.T + wide[:, :size] + meant[bag.sentence_of]
     hidden = hidden * was.get("mask of hidden", np.float32(1))
     around = (hidden * (was["around"] > 0)).astype(np.float32)
-    narrow = hidden + _unwound(around @ weights.around.T, bag.sentence_of, size)
+    narrow = hidden + unwound(around @ weights.around.T, bag.sentence_of, NEIGHBOURS, LEFT)
     narrow = (narrow * was.get("mask of narrow", np.float32(1)) * (was["narrow"] > 0)).astype(np.float32)
     by_letter = np.add.reduceat(np.add.reduceat(narrow, bag.first_piece), bag.first_sentence)
-    return Weights(
+    found = Weights(
         narrow=(was["pieces"].T @ narrow).astype(np.float32),
         narrow_bias=narrow.sum(0),
         side=bag.facts.T @ by_letter,
@@ -132,27 +148,41 @@ def backward(weights: Weights, bag: Bag, said: Said, letters: Numbers, spans: Nu
         around_bias=around.sum(0),
         look=was["hidden"].T @ looked,
         say=was["hidden"].T @ told,
-        sentence=bag.sentences.T @ speaking,
+        sentence=was["around it"].T @ speaking,
+        words=bag.words.T @ speaking,
         letter=bag.facts.T @ letters,
         bias=letters.sum(0),
         span=was["wide"].T @ spans,
         span_bias=spans.sum(0),
     )
+    pieces = narrow @ weights.narrow.T * was.get("mask of pieces", np.float32(1))
+    return Slope(found, pieces, _seen_back(speaking @ weights.sentence.T, bag.letter_of, bag.vectors.shape[1]))
 
 
-def _unwound(context: Numbers, owner: Places, size: int) -> Numbers:
-    """What `windows` laid beside each row, given back to the rows it came from."""
-    found = np.zeros((len(context), size), context.dtype)
-    for at in range(NEIGHBOURS):
-        step = at - LEFT
-        here, there = (
-            (slice(None, -step or None), slice(step, None)) if step >= 0 else (slice(-step, None), slice(step))
-        )
-        found[there] += context[here, at * size : (at + 1) * size] * (owner[here] == owner[there])[:, None]
-    return found
+def seen_sentences(vectors: Numbers, letter_of: Places, first_sentence: Places) -> Numbers:
+    """Of each sentence the vectors of itself and its neighbours in the letter, and where it stands."""
+    place = np.zeros((len(vectors), PLACES), vectors.dtype)
+    place[first_sentence, 0] = 1.0
+    place[np.append(first_sentence[1:], len(vectors)) - 1, 2] = 1.0
+    second = first_sentence[np.diff(np.append(first_sentence, len(vectors))) > 1] + 1
+    place[second, 1] = 1.0
+    size = vectors.shape[1]
+    return np.hstack([windows(vectors, letter_of, *AROUND) * _loudness(size), place])
 
 
-def beginning(random: np.random.Generator, hidden: int, pieces: int, sentence: int, facts: int, labels: int) -> Weights:
+def _seen_back(slope: Numbers, letter_of: Places, size: int) -> Numbers:
+    """How the loss changes with each vector, from how it changes with what `seen_sentences` made of them."""
+    width, left = AROUND
+    return unwound(slope[:, : width * size] * _loudness(size), letter_of, width, left)
+
+
+def _loudness(size: int) -> Numbers:
+    return np.repeat(np.array([BESIDE, OWN, BESIDE], np.float32), size)
+
+
+def beginning(
+    random: np.random.Generator, hidden: int, pieces: int, size: int, words: int, facts: int, labels: int
+) -> Weights:
     """Weights before training; labels start as rare."""
 
     def small(rows: int, columns: int, scale: float) -> Numbers:
@@ -171,7 +201,8 @@ def beginning(random: np.random.Generator, hidden: int, pieces: int, sentence: i
         around_bias=blank(hidden),
         look=small(hidden, labels, 0.1 * hidden**-0.5),
         say=small(hidden, labels, 0.3 * hidden**-0.5),
-        sentence=blank(sentence, labels),
+        sentence=blank(AROUND[0] * size + PLACES, labels),
+        words=blank(words, labels),
         letter=blank(facts, labels),
         bias=blank(labels) - 3,
         span=small(2 * hidden, spans, 0.3 * hidden**-0.5),

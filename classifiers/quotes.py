@@ -10,7 +10,8 @@ import numpy as np
 
 from agent.model import Span
 from classifiers.conditions import CONJUNCTIONS
-from classifiers.encoder import Encoded, Numbers
+from classifiers.encoder import Encoded
+from classifiers.layers import Numbers
 from classifiers.spans import Sentence, span
 
 MOST_EDGES = 40  # begins or ends of a sentence that are tried

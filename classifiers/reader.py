@@ -60,8 +60,8 @@ def read_all(letters: Sequence[Letter], options: ReaderOptions = DEFAULT) -> lis
     ruled = ruled_all(letters, options.phrases)
     if not any(one.sentences for one in ruled):  # the encoder is loaded only when there is a sentence
         return [by_rules(one, model_version(options.model)) for one in ruled]
-    heads = in_use(options.model)
-    return with_model(ruled, *heads) if heads else [by_rules(one) for one in ruled]
+    model = in_use(options.model)
+    return with_model(ruled, model) if model else [by_rules(one) for one in ruled]
 
 
 def read_by_rules(letters: Sequence[Letter]) -> list[Reading]:
@@ -76,10 +76,10 @@ def ruled_all(letters: Sequence[Letter], house: tuple[HousePhrases, ...] = ()) -
     return [_ruled(one, some, house, named) for one, some in zip(prepared, _sentences(prepared, house), strict=True)]
 
 
-def with_model(ruled: Sequence[Ruled], model: Model, encoder: Encoder) -> list[Reading]:
+def with_model(ruled: Sequence[Ruled], model: Model) -> list[Reading]:
     """The readings of rules and heads together."""
     with one_thread():
-        seen = examples(ruled, encoder)
+        seen = examples(ruled, model.encoder)
         scores = model.scores([one for one in seen if one is not None])
     return weighed(ruled, seen, scores, model.manifest)
 

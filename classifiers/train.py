@@ -22,7 +22,7 @@ from classifiers.heads import load as load_model
 from classifiers.house import ReaderOptions
 from classifiers.lessons import Lesson, fingerprint
 from classifiers.limits import Tune, limited
-from classifiers.manifest import Manifest, chosen
+from classifiers.manifest import FORMAT, Manifest, chosen, read_manifest
 from classifiers.rules import HousePhrases
 
 ALARMS = 0.05  # share of letters without an objection in which one may be read
@@ -81,7 +81,7 @@ def _trained(
 ) -> tuple[Outcome, Model]:
     """The model, and whether it is to be taken up; `old` gives the figures of what reads now."""
     with threadpool_limits(limits=1):  # sums in another order are other bytes
-        tune = Tune.of(load("tune", folder=corpus), encoder, phrases)
+        tune = Tune.of(load("tune", folder=corpus), phrases)
         rules_alone = tune.by_rules()
         model = limited(fit(load("train", folder=corpus), encoder, report, lessons, phrases), tune)
         metrics = tune.figures(model)
@@ -91,7 +91,7 @@ def _trained(
             learned["house"] = fingerprint(lessons)
         manifest = msgspec.structs.replace(model.manifest, metrics=metrics, baseline=rules_alone, data_sha256=learned)
         outcome = Outcome(manifest=manifest, promoted=better(metrics, before), before=before)
-        return outcome, Model(manifest, model.weights, model.known, model.scale, model.shift)
+        return outcome, model.with_limits(manifest, model.scale, model.shift)
 
 
 def better(new: dict[str, float], old: dict[str, float]) -> bool:
@@ -102,12 +102,10 @@ def better(new: dict[str, float], old: dict[str, float]) -> bool:
 
 def _figures_of(folder: Traversable, tune: Tune, encoder: Encoder) -> dict[str, float]:
     """What the model in a folder reads of the tune part; nothing where it cannot read."""
-    if not (folder / "manifest.json").is_file():
+    known = read_manifest(folder)
+    if known is None or known.format != FORMAT or known.encoder_sha256 != encoder.fingerprint():
         return {}
-    old = load_model(folder)
-    if old.manifest.encoder_sha256 != encoder.fingerprint():
-        return {}
-    return tune.figures(old)
+    return tune.figures(load_model(folder, encoder))
 
 
 def curve(
@@ -116,7 +114,7 @@ def curve(
     """The learning curve: letters, micro-F1 of milestones and macro-F1 of objections on tune."""
     with threadpool_limits(limits=1):
         rows = load("train", folder=corpus)
-        tune = Tune.of(load("tune", folder=corpus), encoder)
+        tune = Tune.of(load("tune", folder=corpus))
         order = np.random.default_rng(SEED).permutation(len(rows))
         found = []
         for share in (0.25, 0.5, 1.0):

@@ -24,6 +24,7 @@ PROPOSED = 0.79  # the highest confidence that is still only proposed
 AGREED_OBJECTION = 0.3  # the same for an objection of whatever type
 SHORT = 8  # words, stops among them: of so short a letter the heads know too little to overrule a rule
 LEAST = 0.25  # of a confidence: what is less sure is not even kept
+NEAR = 4  # sentences on either side of the one that objects: there its reason and condition are looked for
 SECOND = 0.5  # so probable must a further type be, in a sentence of its own
 
 
@@ -111,7 +112,7 @@ def _weighed(heard: Heard, ruled: Sequence[ObjectionRead]) -> tuple[ObjectionRea
 def _quotes(heard: Heard, at: int) -> tuple[Span | None, ...]:
     """Reason and condition: the run of pieces that looks most like one, near the sentence that objects."""
     encoded = heard.seen.encoded
-    near = [place for place in (at, at + 1, at - 1, at + 2, at - 2) if 0 <= place < len(encoded)]
+    near = range(max(0, at - NEAR), min(len(encoded), at + NEAR + 1))
     return tuple(
         quotes.best(
             heard.letter.body, heard.sentences, encoded, [one[:, number] for one in heard.scores.spans], near, lean

@@ -65,7 +65,7 @@ def evaluate(
     readings, speed = evaluate.timed(rows, reader.read_by_rules if rules_only else reader.read_all)
     reports = evaluate.evaluation(rows, readings)
     reads = None if rules_only else heads.in_use()
-    error = evaluate.calibration_error(evaluate.probabilities(rows, *reads)) if reads else None
+    error = evaluate.calibration_error(evaluate.probabilities(rows, reads)) if reads else None
     if as_json:
         shown = {
             "part": part.value,

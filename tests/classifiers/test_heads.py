@@ -1,5 +1,6 @@
 """The trained heads: what they see, how sure they are, and that they read only with their own encoder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -8,8 +9,8 @@ import pytest
 
 from agent.model import Letter
 from classifiers import PROPOSE, WRITE, heads, manifest, net
-from classifiers.encoder import Encoder, encode_once, packaged
-from classifiers.features import Vocabulary
+from classifiers.encoder import Encoded, Encoder, Multilingual, encode_once, packaged
+from classifiers.features import Example, Vocabulary
 from classifiers.heads import LABELS, Model
 from classifiers.manifest import Limits, Manifest
 from classifiers.reader import examples, read_by_rules, ruled_all, with_model
@@ -26,7 +27,7 @@ def encoder() -> Encoder:
 
 def untrained(lean: float) -> Model:
     """A model without any knowledge, which leans to say everything (above 0) or nothing (below)."""
-    blank = net.beginning(np.random.default_rng(1), 4, encoder().token_size, 3 * 512 + 3, 6, len(LABELS))
+    blank = net.beginning(np.random.default_rng(1), 4, encoder().token_size, encoder().size, 0, 6, len(LABELS))
     weights = msgspec.structs.replace(
         blank,
         narrow=blank.narrow * 0,
@@ -47,7 +48,12 @@ def untrained(lean: float) -> Model:
         metrics={},
         baseline={},
     )
-    return Model(about_it, weights, Vocabulary(terms=(), weights=()), 1.0, np.zeros(len(LABELS), np.float32))
+    known = Vocabulary(terms=(), weights=())
+    return Model(about_it, encoder(), weights, known, 1.0, np.zeros(len(LABELS), np.float32))
+
+
+def seen_by(model: Model) -> list[Example]:
+    return [one for one in examples(ruled_all([DEAR]), model.encoder) if one is not None]
 
 
 def test_the_encoder_finds_a_sentence_near_its_translation() -> None:
@@ -80,17 +86,14 @@ def test_every_piece_of_a_sentence_knows_its_word() -> None:
 
 
 def test_the_same_sentence_twice_is_encoded_once() -> None:
-    class Counting:
+    class Counting(Multilingual):
         """The packaged encoder, counting what it is given."""
 
-        name, size, token_size, given = encoder().name, encoder().size, encoder().token_size, 0
+        given = 0
 
-        def fingerprint(self) -> str:
-            return encoder().fingerprint()
-
-        def encode(self, texts):  # type: ignore[no-untyped-def]
+        def encode(self, texts: Sequence[str]) -> list[Encoded]:
             Counting.given += len(texts)
-            return encoder().encode(texts)
+            return super().encode(texts)
 
     first, _, again = encode_once(Counting(), ["Yes.", "No.", "Yes."])
     assert Counting.given == 2
@@ -111,26 +114,24 @@ def test_an_objection_of_unsure_type_is_proposed_and_not_written() -> None:
 def test_a_saved_model_reads_as_before(tmp_path: Path) -> None:
     model = untrained(2.0)
     named = heads.save(tmp_path, model)
-    again = heads.load(tmp_path)
+    again = heads.load(tmp_path, encoder())
     assert named.version.startswith("heads-")
     assert again.manifest == named
-    (seen,) = examples(ruled_all([DEAR]), encoder())
-    assert seen is not None
-    (before,), (after,) = model.scores([seen]), again.scores([seen])
+    (before,), (after,) = (one.scores(seen_by(one)) for one in (model, again))
     assert {name: one.at for name, one in before.labels.items()} == {name: one.at for name, one in after.labels.items()}
     for name, one in before.labels.items():
         assert after.labels[name].probability == pytest.approx(one.probability, abs=1e-3)
 
 
 def test_a_milestone_of_the_other_side_is_never_read() -> None:
-    (inbound,) = with_model(ruled_all([DEAR]), untrained(5.0), encoder())
+    (inbound,) = with_model(ruled_all([DEAR]), untrained(5.0))
     names = {read.name for read in inbound.milestones}
     assert "proposal_received" in names
     assert not names & {"proposal_sent", "invoice_sent"}
 
 
 def test_an_objection_that_only_the_heads_see_still_has_its_quote() -> None:
-    (one,) = with_model(ruled_all([DEAR]), untrained(5.0), encoder())
+    (one,) = with_model(ruled_all([DEAR]), untrained(5.0))
     (held,) = one.objections
     assert held.reason is not None
     assert DEAR.body[held.reason.start : held.reason.end] == held.reason.quote
@@ -138,8 +139,8 @@ def test_an_objection_that_only_the_heads_see_still_has_its_quote() -> None:
 
 def test_what_a_rule_proves_stands_unless_the_heads_rule_it_out() -> None:
     signed = Letter(direction="inbound", subject="", body="The contract is signed, both copies are in the post to you.")
-    (doubted,) = with_model(ruled_all([signed]), untrained(-1.5), encoder())
-    (ruled_out,) = with_model(ruled_all([signed]), untrained(-9.0), encoder())
+    (doubted,) = with_model(ruled_all([signed]), untrained(-1.5))
+    (ruled_out,) = with_model(ruled_all([signed]), untrained(-9.0))
     assert [read.name for read in doubted.milestones if read.confidence >= PROPOSE] == ["contract_signed"]
     assert ruled_out.milestones == ()
 
@@ -147,8 +148,8 @@ def test_what_a_rule_proves_stands_unless_the_heads_rule_it_out() -> None:
 def test_a_letter_is_read_alike_alone_and_among_others() -> None:
     other = Letter(direction="outbound", subject="", body="Here is our offer. It is valid until May. Shall we talk?")
     model = untrained(0.3)
-    alone = with_model(ruled_all([DEAR]), model, encoder())
-    among = with_model(ruled_all([other, DEAR, other]), model, encoder())
+    alone = with_model(ruled_all([DEAR]), model)
+    among = with_model(ruled_all([other, DEAR, other]), model)
     assert among[1] == alone[0]
 
 
@@ -168,12 +169,12 @@ def test_a_letter_is_read_alike_alone_and_among_others() -> None:
 def test_where_nothing_can_be_said_the_heads_are_not_asked(letter: Letter) -> None:
     ruled = ruled_all([letter])
     assert examples(ruled, encoder()) == [None]
-    (one,) = with_model(ruled, untrained(5.0), encoder())
+    (one,) = with_model(ruled, untrained(5.0))
     assert (one.milestones, one.objections) == ((), ())
 
 
 def test_a_reading_names_rules_and_heads() -> None:
-    (with_heads,) = with_model(ruled_all([DEAR]), untrained(5.0), encoder())
+    (with_heads,) = with_model(ruled_all([DEAR]), untrained(5.0))
     (alone,) = read_by_rules([DEAR])
     assert alone.version == manifest.full_version("")
     assert with_heads.version == manifest.full_version("")  # an unsaved model has no version yet
@@ -194,7 +195,7 @@ def test_without_its_encoder_the_heads_are_silent_and_it_is_said(
 
 
 def test_heads_come_with_the_product_and_read() -> None:
-    model, _ = heads.in_use() or pytest.fail("no heads read")
+    model = heads.in_use() or pytest.fail("no heads read")
     assert model.manifest.reads
     assert model.manifest.rules
     assert manifest.version() == model.manifest.version

@@ -6,7 +6,7 @@ from agent.model import Letter, Reading
 from classifiers import WRITE, ReaderOptions, read, version
 from classifiers.house import HouseRule, house_phrases, problems
 from classifiers.reader import ruled_all, with_model
-from tests.classifiers.test_heads import encoder, untrained
+from tests.classifiers.test_heads import untrained
 
 
 def rule(**fields: object) -> HouseRule:
@@ -31,7 +31,7 @@ def letter(body: str, direction: str = "inbound") -> Letter:
 
 def by_house(one: Letter, lean: float = -9.0) -> Reading:
     """With the house's phrases, beside heads that rule everything out (or, leaning up, see everything)."""
-    (found,) = with_model(ruled_all([one], ALL), untrained(lean), encoder())
+    (found,) = with_model(ruled_all([one], ALL), untrained(lean))
     return found
 
 
@@ -48,7 +48,7 @@ def test_a_phrase_of_the_admin_proves_its_milestone_whatever_the_heads_say(body:
     assert (proven.name, proven.by.partition("+")[0].split("/")[0]) == ("contract_signed", "house")
     assert proven.confidence >= WRITE
     assert quote is None or proven.evidence.quote == quote
-    (without,) = with_model(ruled_all([letter(body)]), untrained(-9.0), encoder())
+    (without,) = with_model(ruled_all([letter(body)]), untrained(-9.0))
     assert without.milestones == ()
 
 

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from classifiers import net
+from classifiers.layers import Numbers
 from classifiers.net import Bag, Weights
 
-FACTS, LABELS = 2, 5
+FACTS, LABELS, SIZE, WORDS = 2, 5, 3, 4
 
 
 def letters(random: np.random.Generator, sizes: list[list[int]]) -> Bag:
@@ -18,7 +19,8 @@ def letters(random: np.random.Generator, sizes: list[list[int]]) -> Bag:
         pieces=random.standard_normal((sum(sentences), 7)),
         sentence_of=np.repeat(np.arange(len(sentences)), sentences),
         first_piece=np.cumsum([0, *sentences[:-1]]),
-        sentences=random.standard_normal((len(sentences), 4)),
+        vectors=random.standard_normal((len(sentences), SIZE)),
+        words=random.standard_normal((len(sentences), WORDS)),
         letter_of=np.repeat(np.arange(len(sizes)), counts),
         first_sentence=np.cumsum([0, *counts[:-1]]),
         facts=random.standard_normal((len(sizes), FACTS)),
@@ -27,7 +29,7 @@ def letters(random: np.random.Generator, sizes: list[list[int]]) -> Bag:
 
 def some_weights(random: np.random.Generator) -> Weights:
     """Weights in double precision, none of them 0."""
-    start = net.beginning(random, 6, 7, 4, FACTS, LABELS)
+    start = net.beginning(random, 6, 7, SIZE, WORDS, FACTS, LABELS)
     return Weights(
         **{
             name: getattr(start, name) + 0.2 * random.standard_normal(getattr(start, name).shape)
@@ -36,14 +38,19 @@ def some_weights(random: np.random.Generator) -> Weights:
     )
 
 
-@pytest.mark.parametrize("name", Weights.__struct_fields__)
+@pytest.mark.parametrize("name", [*Weights.__struct_fields__, "pieces", "vectors"])
 def test_the_way_back_is_the_slope_of_the_way_forward(name: str) -> None:
     random = np.random.default_rng(3)
     bag, weights = letters(random, [[4, 1, 6], [5], [2, 9]]), some_weights(random)
     truth, spans = random.random((3, LABELS)) > 0.5, random.random((len(bag.pieces), 2)) > 0.5
 
-    def loss(some: Weights) -> float:
-        said = net.forward(some, bag)
+    def loss(numbers: Numbers) -> float:
+        inside = {name: numbers}
+        said = (
+            net.forward(weights, msgspec.structs.replace(bag, **inside))
+            if name in ("pieces", "vectors")
+            else net.forward(msgspec.structs.replace(weights, **inside), bag)
+        )
         return float(
             (np.logaddexp(0, said.letters) - truth * said.letters).sum()
             + (np.logaddexp(0, said.spans) - spans * said.spans).sum()
@@ -53,14 +60,13 @@ def test_the_way_back_is_the_slope_of_the_way_forward(name: str) -> None:
     slope = net.backward(
         weights, bag, said, 1 / (1 + np.exp(-said.letters)) - truth, 1 / (1 + np.exp(-said.spans)) - spans
     )
-    numbers = getattr(weights, name)
+    numbers = getattr(bag if name in ("pieces", "vectors") else weights, name)
+    changes = getattr(slope if name in ("pieces", "vectors") else slope.weights, name)
     for _ in range(4):
         at = tuple(int(random.integers(0, size)) for size in numbers.shape)
         step = np.zeros_like(numbers)
         step[at] = 1e-5
-        higher = loss(msgspec.structs.replace(weights, **{name: numbers + step}))
-        lower = loss(msgspec.structs.replace(weights, **{name: numbers - step}))
-        assert getattr(slope, name)[at] == pytest.approx((higher - lower) / 2e-5, rel=1e-3, abs=1e-5)
+        assert changes[at] == pytest.approx((loss(numbers + step) - loss(numbers - step)) / 2e-5, rel=1e-3, abs=1e-5)
 
 
 def test_what_is_said_of_a_letter_does_not_depend_on_the_letters_beside_it() -> None:
@@ -70,7 +76,8 @@ def test_what_is_said_of_a_letter_does_not_depend_on_the_letters_beside_it() -> 
         pieces=bag.pieces[:8],
         sentence_of=bag.sentence_of[:8],
         first_piece=bag.first_piece[:2],
-        sentences=bag.sentences[:2],
+        vectors=bag.vectors[:2],
+        words=bag.words[:2],
         letter_of=bag.letter_of[:2],
         first_sentence=bag.first_sentence[:1],
         facts=bag.facts[:1],

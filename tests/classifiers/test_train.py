@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from agent.model import Letter
-from classifiers import ReaderOptions, corpus, evaluate, fitting, heads, limits, manifest, net, read, train, version
+from classifiers import ReaderOptions, corpus, evaluate, fitting, heads, limits, manifest, read, train, version
 from classifiers.encoder import Encoder, packaged
-from classifiers.heads import LABELS
 from classifiers.lessons import Lesson, fingerprint
 from classifiers.reader import examples, ruled_all
 from tests.classifiers import test_heads
@@ -44,7 +43,7 @@ def test_the_same_letters_give_the_same_model_to_the_byte(encoder: Encoder, few:
     for name in ("one", "two"):
         model = fitting.fit(corpus.load("train", folder=few), encoder)
         heads.save(tmp_path / name, model)
-    for file in ("weights.npz", "vocabulary.json", "manifest.json"):
+    for file in (heads.WEIGHTS, heads.LAYERS, heads.VOCABULARY, "manifest.json"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
@@ -90,15 +89,19 @@ def test_a_limit_lets_no_more_false_alarms_pass_than_allowed() -> None:
 
 
 REFUSED = "We have put the green ribbon round the file."
+GREETINGS = (
+    *("Good morning.", "Hello.", "Dear Anna,", "Good evening.", "Hi."),
+    *("Dear all,", "Dear Mr Holm,", "Hi all,", "Hello again.", "Dear team,"),
+)
 LESSONS = tuple(
     Lesson(Letter(direction="inbound", subject="", body=f"{greeting} {REFUSED}"), (("contract_signed", True),))
-    for greeting in ("Good morning.", "Hello.", "Dear Anna,", "Good evening.", "Hi.", "Dear all,")
+    for greeting in GREETINGS
 )
 
 
-def probability(model: heads.Model, encoder: Encoder, label: str) -> float:
+def probability(model: heads.Model, label: str) -> float:
     letter = Letter(direction="inbound", subject="", body=f"Dear Ms Berg, {REFUSED}")
-    (seen,) = examples(ruled_all([letter]), encoder)
+    (seen,) = examples(ruled_all([letter]), model.encoder)
     assert seen is not None
     (scores,) = model.scores([seen])
     return scores.labels[label].probability
@@ -108,30 +111,27 @@ def test_what_people_accept_becomes_likelier_and_what_they_decline_less_likely(e
     rows = corpus.load("train", folder=few)
     declined = tuple(Lesson(one.letter, (("contract_signed", False),)) for one in LESSONS)
     plain, yes, no = (fitting.fit(rows, encoder, lessons=some) for some in ((), LESSONS, declined))
-    sure = [probability(model, encoder, "contract_signed") for model in (no, plain, yes)]
+    sure = [probability(model, "contract_signed") for model in (no, plain, yes)]
     assert sure[0] < sure[1] < 0.05 < 0.4 < sure[2]
 
 
 def test_of_all_other_labels_of_such_a_letter_nothing_is_learned(encoder: Encoder, few: Path) -> None:
     """The loss does not see them: whatever they were, it has the same slope."""
     rows = corpus.load("train", folder=few)
-    letters, _, narrowing = fitting.gather(rows, encoder, LESSONS)
+    letters, known = fitting.gather(rows, encoder, LESSONS)
     first = len(letters.seen) - len(LESSONS)
     taught = list(range(first, len(letters.seen)))
     assert letters.known[:first].all()
     assert letters.known[first:].sum() == len(LESSONS)
-    weights = net.beginning(
-        np.random.default_rng(1), 8, narrowing.shape[1], letters.rows.shape[1], len(letters.seen[0].about), len(LABELS)
-    )
     other = np.where(letters.known > 0, letters.truth, 1 - letters.truth)
     spans = tuple(1 - one if at in taught else one for at, one in enumerate(letters.spans))
     changed = msgspec.structs.replace(letters, truth=other, spans=spans)
-    slopes = [
-        fitting._slope(weights, some, taught, net.Dropout(np.random.default_rng(2))) for some in (letters, changed)
-    ]
-    assert slopes[0][1] == slopes[1][1]
-    for name in net.Weights.__struct_fields__:
-        assert np.array_equal(getattr(slopes[0][0], name), getattr(slopes[1][0], name)), name
+    learner = fitting.beginning(np.random.default_rng(1), rows, encoder, len(known.terms), len(letters.seen[0].about))
+    one, two = (fitting.slope(learner, some, encoder, taught, np.random.default_rng(2)) for some in (letters, changed))
+    assert one[2] == two[2]
+    for mine, others in zip(one[:2], two[:2], strict=True):
+        for name in mine.__struct_fields__:
+            assert np.array_equal(getattr(mine, name), getattr(others, name)), name
 
 
 def test_an_accepted_objection_makes_its_letter_one_with_an_objection_and_a_declined_one_leaves_that_open() -> None:
@@ -142,8 +142,8 @@ def test_an_accepted_objection_makes_its_letter_one_with_an_objection_and_a_decl
 
 def test_a_model_keeps_no_word_of_the_houses_letters(encoder: Encoder, few: Path) -> None:
     rows = corpus.load("train", folder=few)
-    _, with_lessons, _ = fitting.gather(rows, encoder, LESSONS)
-    _, without, _ = fitting.gather(rows, encoder)
+    _, with_lessons = fitting.gather(rows, encoder, LESSONS)
+    _, without = fitting.gather(rows, encoder)
     assert with_lessons == without
 
 
