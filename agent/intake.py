@@ -13,8 +13,8 @@ import msgspec
 from agent.clients import domain_of, within
 from agent.model import Attendee, Direction, Letter, Meeting, Message
 from classifiers.automated import automated
-from connectors.base import Item
 from connectors.calendars import ical
+from connectors.items import Item
 from connectors.mail import mime
 from connectors.mail.authentication import Verdict, judge
 from connectors.mail.signatures import signers

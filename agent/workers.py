@@ -30,6 +30,7 @@ TRIES = 3
 SECONDS = 60.0  # for one batch, however busy the machine is
 PARSING, READING = 10.0, 30.0  # seconds of work for a batch of one; reading begins with loading the models
 _EACH = 0.25  # seconds of work more for each further item
+_SWEEP = 100_000  # objects made before a worker looks for cycles among them: a batch leaves hardly any
 MEMORY = 3 << 30  # bytes of address space for one worker
 
 
@@ -237,6 +238,7 @@ def serve(descriptor: int, parent: int, first: str) -> None:
     warnings.simplefilter("ignore")
     _find(first)
     gc.freeze()  # what was imported stays: no need to look through it again and again
+    gc.set_threshold(_SWEEP)
     gc.enable()
     with contextlib.suppress(EOFError, KeyboardInterrupt, OSError):
         while os.getppid() == parent:

@@ -25,7 +25,8 @@ from typing import Any, ClassVar, Literal, Protocol
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
-from agent.model import Attachment, Change, Company, Contact, Deal, Pipeline, Rep
+from agent.model import Change, Company, Contact, Deal, Pipeline, Rep
+from connectors.items import Item as Item
 
 
 class Options(BaseModel):
@@ -49,21 +50,6 @@ class Ref(msgspec.Struct, frozen=True, kw_only=True):
     ref: str
     folder: str
     uid: str
-
-
-class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """One letter or one calendar object, as bytes."""
-
-    ref: str
-    folder: str
-    uid: str
-    raw: bytes
-    received: datetime | None = None  # when the server took it: INTERNALDATE, internalDate, mtime
-    sent: bool = False  # it lies in a folder of sent mail: trusted as ours
-    excluded: str = ""  # the rule that keeps it out ("label no-crm"); then `raw` is empty
-    size: int = 0  # bytes of the whole, also when only parts were fetched
-    attachments: tuple[Attachment, ...] = ()  # of parts that were left on the server
-    problem: str = ""  # why its content could not be read; then `raw` is empty and the item is quarantined
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):

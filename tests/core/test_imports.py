@@ -41,7 +41,7 @@ PARSERS = {
     "connectors.mail.signatures",
     "connectors.calendars.ical",
 }  # bytes -> record; pure
-SHARED = {"connectors", "connectors.base", "connectors.secrets", "connectors.domains"}
+SHARED = {"connectors", "connectors.base", "connectors.items", "connectors.secrets", "connectors.domains"}
 TEXT = "connectors.text"  # bytes and markup to plain text; pure
 
 
@@ -114,7 +114,10 @@ def test_a_connector_of_one_kind_knows_none_of_another() -> None:
 @pytest.mark.parametrize("name", sorted(PURE))
 def test_the_core_knows_no_store_no_network_and_no_clock(name: str) -> None:
     allowed = (
-        CONTRACTS | PURE | PARSERS | {"connectors.base", "classifiers", "classifiers.automated", "connectors.mail"}
+        CONTRACTS
+        | PURE
+        | PARSERS
+        | {"connectors.base", "connectors.items", "classifiers", "classifiers.automated", "connectors.mail"}
     )
     allowed |= {"connectors.calendars", "connectors.domains"}
     assert ours(name) <= allowed
