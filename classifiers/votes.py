@@ -19,7 +19,7 @@ from classifiers.rules import of_house
 from classifiers.spans import Sentence, sentence_span
 
 AGREED = 0.03  # a rule's milestone falls where the heads find it less probable
-LIKELY = 0.5  # and is as sure as the rule is from here on
+LIKELY = 0.3  # and is as sure as the rule is from here on
 PROPOSED = 0.79  # the highest confidence that is still only proposed
 AGREED_OBJECTION = 0.3  # the same for an objection of whatever type
 SHORT = 8  # words, stops among them: of so short a letter the heads know too little to overrule a rule
