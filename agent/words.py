@@ -13,7 +13,7 @@ _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"([0-9]+)([\w/.-]*)")  # begins at its first digit: a text without one costs its length
 _BEFORE_NUMBER = re.compile(r"([^\W\d_]{1,12})[-–/.№# ]{0,3}\Z")
 _REPLY_MARK = re.compile(
-    r"^\s*(?:(?:re|fw|fwd|aw|antw|wg|sv|vs|tr|rv|rif|res|odp|ynt|отв|ответ|пересл|на)\s*(?:\[\d+\])?\s*:\s*)+",
+    r"^\s*(?:(?:re|fw|fwd|aw|antw|wg|sv|vs|tr|rv|rif|res|odp|ynt|отв|ответ|пересл|на)\s*+(?:\[\d+\]\s*+)?:\s*+)+",
     re.IGNORECASE,
 )
 _STOP = frozenset(

@@ -16,8 +16,11 @@ from imapclient.response_types import BodyData
 __all__ = ["fetched"]
 
 _BLANKS = b" \t\r\n"
+# a word begins behind a blank or a bracket only, so that one which fails is not tried again inside
 _TOKEN = re.compile(
-    rb"""[ \t\r\n]*+(?:[()]|"(?:[^"\\]++|\\.)*+"|(?:[^\x00-\x20()%"\[]++|\[[^\]]*+\])++(?=[ \t\r\n()]|\Z))""", re.DOTALL
+    rb"""(?<![ \t\r\n])[ \t\r\n]*+(?:[()]|(?<![^ \t\r\n()])"""
+    rb"""(?:"(?:[^"\\]++|\\.)*+"|(?:[^\x00-\x20()%"\[]++|\[[^\[\]]*+\])++(?=[ \t\r\n()]|\Z)))""",
+    re.DOTALL,
 )
 # the two that a first import consists of, as most servers give them
 _LOOKED = re.compile(

@@ -137,11 +137,11 @@ def _part(tag: str, values: dict[str, str], style: str, classes: list[str], own_
 # -- what is seen ---------------------------------------------------------------------------------------------------
 
 _GONE = re.compile(
-    r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|opacity:0*\.?0*(?:;|!|$)|mso-hide:all|color:transparent"
+    r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)|opacity:0*+(?:\.0*+)?(?:;|!|$)|mso-hide:all|color:transparent"
     r"|text-indent:-\d{3}|(?:left|top):-\d{3}|clip:rect\(0)"
 )
 _CLIPPED = re.compile(r"(?:^|;)(?:max-)?(?:height|width):0(?:px|pt|em|%)?(?:;|!|$)")
-_FONT = re.compile(r"(?:^|;)font(?:-size:|:(?:[a-z0-9]+ )*?)(\d*\.?\d+)(?:px|pt|em|rem|%)?(?=[;/! ]|$)")
+_FONT = re.compile(r"(?:^|;)font(?:-size:|:(?:[a-z0-9]+ )*?)(\d++(?:\.\d++)?|\.\d++)(?:px|pt|em|rem|%)?(?=[;/! ]|$)")
 _COLOUR = re.compile(r"(?:^|;)color:([^;!]{1,60})")
 _BACKGROUND = re.compile(r"(?:^|;)background(?:-color)?:([^;!]{1,200})")
 _SPACE = re.compile(r"\s*([:;,()])\s*|\s{2,}")

@@ -1,5 +1,6 @@
 """What is fuzzed: functions of bytes that raise when a promise is broken."""
 
+import io
 import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -9,8 +10,14 @@ from agent.model import Cut
 from classifiers import signature
 from classifiers.clean import find_cuts, kept, reply_text
 from connectors.calendars import ical
+from connectors.mail import large
 from connectors.mail.authentication import judge, parse_authentication_results
 from connectors.mail.mime import parse
+from connectors.mail.smime import opened
+from connectors.mail.tnef import unpacked
+from tests.connectors import odd_calendars
+from tests.mail import odd_letters
+from tests.mail.test_shells import FILES, compressed, signed, signed_in_pieces, winmail
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = Path(__file__).parent / "cases"
@@ -41,6 +48,19 @@ def letter(data: bytes) -> None:
     judge(message, ["mx.ours.example"])
 
 
+def large_letter(data: bytes) -> None:
+    kept, left_out = large.shortened(io.BytesIO(data), len(data))
+    assert len(kept) <= large.MOST
+    parse(kept, None, len(data), left_out)
+
+
+def shell(data: bytes) -> None:
+    opened(data)
+    packed = unpacked(data)
+    for each in packed.files if packed else ():
+        assert each.name.isprintable()
+
+
 def calendar(data: bytes) -> None:
     for meeting in ical.parse(data, WINDOW).meetings:
         assert meeting.start.tzinfo is not None
@@ -67,6 +87,8 @@ def verdicts(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "letter": letter,
+    "large letter": large_letter,
+    "shell": shell,
     "calendar": calendar,
     "cuts": cuts,
     "verdicts": verdicts,
@@ -76,10 +98,13 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 def seeds(name: str) -> list[bytes]:
     """Where a target's fuzzing begins: the golden files, as this target takes them."""
     letters = [path.read_bytes() for path in sorted((GOLDEN / "letters").glob("*.eml"))]
-    if name == "letter":
-        return letters
+    if name in ("letter", "large letter"):
+        return [*letters, *(raw for raw, _ in odd_letters.ODD.values())]
     if name == "calendar":
-        return [path.read_bytes() for path in sorted((GOLDEN / "calendars").rglob("*.ics"))]
+        golden = [path.read_bytes() for path in sorted((GOLDEN / "calendars").rglob("*.ics"))]
+        return [*golden, *(raw for raw, _ in odd_calendars.ODD.values())]
+    if name == "shell":
+        return [*(make(raw) for make in (signed, signed_in_pieces, compressed) for raw in letters[:2]), winmail(*FILES)]
     messages = [parse(raw) for raw in letters]
     if name == "cuts":
         return [b"\0" + message.text.encode() for message in messages]
