@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple
 
 from agent.model import Attachment, Cut
-from connectors.mail.contents import content_of, uudecoded
+from connectors.mail.contents import content_of, without_uuencoded
 from connectors.mail.encoded import file_name, text_of
 from connectors.mail.fields import Fields, read_fields
 from connectors.mail.parts import Part, read_parts
@@ -63,8 +63,6 @@ _IS_HTML = re.compile(
     r"\s{0,200}(?:<\?xml[^>]{0,200}>\s{0,50})?<(?:!doctype\s+html|html|head|body|div|table)\b", re.IGNORECASE
 )
 _ENRICHED = re.compile(r"<(/?[a-zA-Z][a-zA-Z-]{0,60})>")
-_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} ([^\n]{1,255})$", re.MULTILINE)
-_UU_LINE = re.compile(rb"[\x20-\x60]{1,90}\s{0,3}\Z")
 
 
 _SHELL_PROBLEMS: dict[Kind, str] = {
@@ -183,7 +181,8 @@ class _Gathering:
             self.problems["the text is longer than what is read of it"] = None
             data = data[: data.rfind(b"\n", 0, _READ) + 1] or data[:_READ]
         if part.content_type == "text/plain" and (data.startswith(b"begin ") or b"\nbegin " in data):
-            data = self._without_uuencoded(data)
+            data, files = without_uuencoded(data)
+            self.attachments += (_attachment(file_name(text_of(n)), "application/octet-stream", c) for n, c in files)
         label = part.params.get("charset", "")
         if part.content_type == "text/html" and not label:
             label = html.charset_of(data)
@@ -199,28 +198,6 @@ class _Gathering:
         if text.lstrip()[:27] == "-----BEGIN PGP MESSAGE-----":
             self.problems["the letter is encrypted: its text cannot be read"] = None
         return _Text(paragraphs(text))
-
-    def _without_uuencoded(self, data: bytes) -> bytes:
-        """Files that old mailers wrote into the text become attachments."""
-        pieces: list[bytes] = []
-        at = 0
-        ends = True
-        for found in _UU_BEGIN.finditer(data):
-            if found.start() < at:
-                continue
-            begun = data[found.end() + 1 : found.end() + 301].partition(b"\nend")[0]
-            if not all(map(_UU_LINE.match, begun.split(b"\n")[:3])):
-                continue
-            end = data.find(b"\nend", found.end()) if ends else -1
-            if end < 0:  # it is cut off
-                end, ends = len(data), False
-            lines = data[found.end() + 1 : end].split(b"\n")
-            content = uudecoded(lines)
-            name = file_name(text_of(found[1]))
-            self.attachments.append(_attachment(name, "application/octet-stream", content))
-            pieces.append(data[at : found.start()])
-            at = end + 4
-        return b"".join((*pieces, data[at:]))
 
     # -- alternatives
 

@@ -13,12 +13,14 @@ from pybase64 import b64decode
 from connectors.mail.fields import plain_newlines
 from connectors.mail.parts import Part
 
-__all__ = ["content_in_blocks", "content_of", "uudecoded"]
+__all__ = ["content_in_blocks", "content_of", "without_uuencoded"]
 
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 _SOFT_BREAK_WITH_BLANKS = re.compile(rb"=[ \t]{1,100}\n")
+_UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} ([^\n]{1,255})$", re.MULTILINE)
+_UU_LINE = re.compile(rb"[\x20-\x60]{1,90}\s{0,3}\Z")
 _UU = frozenset(("x-uuencode", "uuencode", "x-uue", "uue"))
-_LINE = 1 << 20  # a longer line is decoded in pieces
+_LONG_LINE = 1 << 20  # a longer line is decoded in pieces
 
 
 def content_of(part: Part) -> bytes:
@@ -28,7 +30,7 @@ def content_of(part: Part) -> bytes:
     if part.encoding == "quoted-printable":
         return _quoted_printable(part.body)
     if part.encoding in _UU:
-        return uudecoded(part.body.split(b"\n"))
+        return _uudecoded(part.body.split(b"\n"))
     return part.body
 
 
@@ -40,11 +42,11 @@ def content_in_blocks(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]
     if encoding == "quoted-printable":
         return map(_quoted_printable, _whole_lines(plain))
     if encoding in _UU:
-        return (uudecoded(block.split(b"\n")) for block in _whole_lines(plain))
+        return (_uudecoded(block.split(b"\n")) for block in _whole_lines(plain))
     return plain
 
 
-def uudecoded(lines: list[bytes]) -> bytes:
+def _uudecoded(lines: list[bytes]) -> bytes:
     """What uuencoded lines hold, without their `begin` and `end`; a broken line is left out."""
     pieces: list[bytes] = []
     for line in lines:
@@ -59,6 +61,28 @@ def uudecoded(lines: list[bytes]) -> bytes:
             except binascii.Error:
                 continue
     return b"".join(pieces)
+
+
+def without_uuencoded(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """A text without the files that old mailers wrote into it, and those: name and content."""
+    files: list[tuple[bytes, bytes]] = []
+    pieces: list[bytes] = []
+    at = 0
+    ends = True
+    for found in _UU_BEGIN.finditer(data):
+        if found.start() < at:
+            continue
+        begun = data[found.end() + 1 : found.end() + 301].partition(b"\nend")[0]
+        if not all(map(_UU_LINE.match, begun.split(b"\n")[:3])):
+            continue
+        end = data.find(b"\nend", found.end()) if ends else -1
+        if end < 0:  # it is cut off
+            end, ends = len(data), False
+        lines = data[found.end() + 1 : end].split(b"\n")
+        files.append((found[1], _uudecoded(lines)))
+        pieces.append(data[at : found.start()])
+        at = end + 4
+    return b"".join((*pieces, data[at:])), files
 
 
 def _quoted_printable(body: bytes) -> bytes:
@@ -108,7 +132,7 @@ def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
     for block in blocks:
         both = held + block
         cut = both.rfind(b"\n") + 1
-        if not cut and len(both) > _LINE:
+        if not cut and len(both) > _LONG_LINE:
             escape = both.rfind(b"=", len(both) - 2)
             cut = escape if escape >= 0 else len(both)
         held = both[cut:]
