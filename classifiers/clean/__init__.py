@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from agent.model import Cut, CutKind
 from classifiers.clean.attribution import Head, introduces
 from classifiers.clean.cuts import cut_of, kept, left, merged, new_text, within
-from classifiers.clean.history import head_at, marker_of
+from classifiers.clean.history import STROKES, head_at, marker_of
 from classifiers.clean.language import language
 from classifiers.clean.lines import Mark, Page, is_rule, page_of, unmarked
 from classifiers.clean.tail import tail_marks
@@ -207,7 +207,7 @@ def _forward_ended(page: Page, at: int) -> int:
     """The line "--- End of forwarded message ---", after which the forwarder can speak again."""
     for line in range(at, len(page)):
         said = page.said[line]
-        if said and said[0] == "-" and said[:100].strip(" -").casefold() in FORWARD_ENDED:
+        if said and said[0] in STROKES and said[:100].strip(STROKES).casefold() in FORWARD_ENDED:
             return line
     return len(page)
 

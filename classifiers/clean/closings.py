@@ -3,7 +3,7 @@
 import re
 
 from classifiers.clean.lines import Page
-from classifiers.clean.words import SIGN_OFF, SIGN_OFF_PHRASES, THANKS
+from classifiers.clean.words import FORMAL, SIGN_OFF, SIGN_OFF_PHRASES, THANKS, WISHES
 
 SIGNATURE_LINES = 15  # a longer text under "--" is a part of the letter
 _CONTACT_LINES = 9
@@ -13,6 +13,14 @@ _FIRST_NAME = re.compile(r"[A-ZА-ЯЁ][\w'’.-]*(?:\s+[A-ZА-ЯЁ(][\w'’.)-]
 _CONTACT = re.compile(
     r"\+?\d[\d\s()-]{7,20}\d|www\.|https?://|[\w.+-]{1,64}@[\w-]{1,63}\.|(?<!\w)(?:тел|моб|tel|mob|phone|fax|факс)[.:]",
     re.IGNORECASE,
+)
+# "Best regards / Mit freundlichen Grüßen", "Many thanks and best regards"
+_JOINED = re.compile(r" ?[/|&,;] ?| (?:and|und|et|y|e|en|i|и|та) ")
+# "Kind regards from Oslo", "С уважением, команда Клиента"
+_WHENCE = re.compile(r"(?:from|aus|из|depuis|desde|uit|från|fra)\s+", re.IGNORECASE)
+_TEAM = re.compile(
+    r"(?:(?:[Yy]our|[Tt]he|Ihr|Euer) )?(?:[\w&-]{1,30} ){0,2}[Tt]eam"
+    r"|(?:[Кк]оманда|[Кк]оллектив|[Оо]тдел)(?: [а-яё]{1,20}){0,2} [«\"A-ZА-ЯЁ][^.!?:;]{0,50}"
 )
 _CLOSING_SIGNS = " ,.!;:–-—*\xa0"
 
@@ -40,19 +48,30 @@ def _bare(line: str) -> str:
 
 
 def is_sign_off(line: str) -> bool:
+    bare = _bare(line)
+    if bare.startswith(FORMAL) and len(line) <= 200:
+        return any(wish in line.casefold() for wish in WISHES)
     if len(line) > 80:
         return False
-    bare = _bare(line)
     if bare in SIGN_OFF:
         return True
     phrase, comma, _ = bare.partition(",")
-    if comma and phrase.strip() in SIGN_OFF:
-        return _FIRST_NAME.fullmatch(line.partition(",")[2].strip(_CLOSING_SIGNS)) is not None
+    if comma and phrase.strip() in SIGN_OFF and _signs(line.partition(",")[2].strip(_CLOSING_SIGNS)):
+        return True
     if bare.startswith(SIGN_OFF_PHRASES):
         phrase = next(words for words in SIGN_OFF_PHRASES if bare.startswith(words))
-        rest = line.strip(_CLOSING_SIGNS)[len(phrase) :].strip(_CLOSING_SIGNS)
-        return _FIRST_NAME.fullmatch(rest) is not None
-    return False
+        if _signs(line.strip(_CLOSING_SIGNS)[len(phrase) :].strip(_CLOSING_SIGNS)):
+            return True
+    parts = _JOINED.split(bare)
+    return (
+        len(parts) > 1 and not SIGN_OFF.isdisjoint(parts) and all(part in SIGN_OFF or part in THANKS for part in parts)
+    )
+
+
+def _signs(words: str) -> bool:
+    """What can stand behind the closing in its line: a name, a town, a team."""
+    whence = _WHENCE.match(words)
+    return _FIRST_NAME.fullmatch(words, whence.end() if whence else 0) is not None or _TEAM.fullmatch(words) is not None
 
 
 def may_sign(line: str) -> bool:

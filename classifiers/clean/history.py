@@ -7,7 +7,7 @@ from classifiers.clean.attribution import TIME, Head, attribution_at, introduces
 from classifiers.clean.lines import LONG_LINE, Page, is_rule
 from classifiers.clean.words import ANSWER_ABOVE, FORWARDED, LABELS, ORIGINAL
 
-_STROKES = " -_*=–—#>:\t"
+STROKES = " -_*=–—#<>8:\t"  # The Bat! draws scissors: ===8<===
 # Notes: "Ines Amaro ---03.02.2026 14:05:11---How many rolls?"
 _NOTES = re.compile(r"\w ---\d{1,4}[./-]\d{1,2}[./-]\d{2,4} \d{1,2}:\d{2}[^-]{0,12}---")
 _HEADERS_AT_MOST = 30  # lines
@@ -43,7 +43,7 @@ def marker_of(line: str) -> Literal["original", "forwarded"] | None:
     """-----Original Message----- and its like."""
     if len(line) > 100 or (line[0] not in "-_*=–—#" and line[-1] not in ":-"):
         return None
-    words = line.strip(_STROKES).casefold()
+    words = line.strip(STROKES).casefold()
     if words in FORWARDED or (words.startswith("forwarded by ") and line[0] == "-"):
         return "forwarded"
     return "original" if words in ORIGINAL or words.endswith(ANSWER_ABOVE) else None
@@ -87,11 +87,11 @@ def _headers_end(page: Page, at: int, under: Under) -> int:
 
 
 def _are_headers(roles: set[str], block: str, announced: bool) -> bool:
-    """A freight note ("From: Riga / To: Oslo") and an agenda ("Date / Subject") are none."""
+    """A freight note ("From: Riga / To: Oslo"), a parcel's label ("To / Date / Subject") and an agenda are none."""
     if announced:
         return bool(roles & {"from", "subject"})
     addressed = "@" in block
-    if len(roles) >= 3 and "subject" in roles and roles & {"from", "sent"}:
+    if len(roles) >= 3 and "subject" in roles and ("from" in roles or ("sent" in roles and addressed)):
         return True
     timed = TIME.search(block) is not None
     if "from" in roles:

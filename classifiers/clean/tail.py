@@ -1,6 +1,7 @@
 """What hangs below a letter's own words: signature, mobile footer, disclaimer, advertising."""
 
 import re
+from itertools import chain, islice
 
 from classifiers.clean.closings import SIGNATURE_LINES, contact_block_at, sign_off_at
 from classifiers.clean.lines import Mark, Page, is_rule
@@ -21,6 +22,8 @@ def tail_marks(page: Page, first: int, last: int) -> list[Mark]:
     found, end = _mobile(page, first, end)
     marks += found
     found, end = _rules(page, first, end)
+    marks += found
+    found, end = _dashed_name(page, first, end)
     marks += found
     start = sign_off_at(page, first, end)
     if start is None:
@@ -64,11 +67,22 @@ def _opens_signature(page: Page, at: int, below: list[int]) -> bool:
         return True
     if line == "--" and page.text[page.starts[at] : page.starts[at + 1]].rstrip("\r\n") == "-- ":
         return True
-    if not below and len(line) < 60 and _DASHED_NAME.fullmatch(line):
-        return True
     if len(below) > SIGNATURE_LINES or (line not in _DELIMITERS and not (line.startswith("__") and is_rule(line))):
         return False
     return all(len(page.said[line]) <= 200 for line in below)
+
+
+def _dashed_name(page: Page, first: int, last: int) -> tuple[list[Mark], int]:
+    """ "-Rita Moor" as the last line; under another dash it is the end of a list."""
+    at, above = islice(chain((line for line in range(last - 1, first - 1, -1) if page.said[line]), (-1, -1)), 2)
+    if (
+        above < 0
+        or page.said[above][0] in "-*•"
+        or len(page.said[at]) >= 60
+        or not _DASHED_NAME.fullmatch(page.said[at])
+    ):
+        return [], last
+    return [page.mark(at, last, "signature", "delimited")], at
 
 
 # -- mobile footers, rules ------------------------------------------------------------------------------------------
@@ -85,13 +99,13 @@ def is_mobile_footer(line: str) -> bool:
     if words in MOBILE_LINE:
         return True
     number = len(words.split())
-    if words.startswith("sent from my "):
-        return number <= 15
+    if words.startswith("sent from my ") and number <= 6 and not DEVICE.search(words):
+        return ":" not in words and "," not in words  # "old brick", but not "side: two crates"
     if words.startswith(MOBILE_GET):
         return number <= 8 and PROGRAM.search(words) is not None
     if words.startswith("sent by "):  # "by courier", "by Ann" too
         return number <= 4 and DEVICE.search(words) is not None
-    if number > 14 or not (words.startswith(MOBILE_SENT) or words.endswith(_SENT_AT_THE_END)):
+    if number > 15 or not (words.startswith(MOBILE_SENT) or words.endswith(_SENT_AT_THE_END)):
         return False
     device = DEVICE.search(words)
     return device is not None and "," not in words[: device.start()]

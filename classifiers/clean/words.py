@@ -53,6 +53,8 @@ LABELS = {label: role for role, labels in _history["headers"].items() for label 
 
 SIGN_OFF = frozenset(_closings["sign_off"])
 SIGN_OFF_PHRASES = tuple(sorted(word for word in SIGN_OFF if " " in word))
+FORMAL = tuple(_closings["formal"])
+WISHES = tuple(_closings["wishes"])
 THANKS = frozenset(_closings["thanks"])
 MOBILE_SENT = tuple(_closings["mobile"]["sent"])
 MOBILE_GET = tuple(_closings["mobile"]["get"])

@@ -44,6 +44,7 @@ _BESIDE = frozenset(("arc", "bimi"))  # filters of their own, which say nothing 
 _TOKEN = re.compile(
     r"""(?P<quoted>"(?:[^"\\]++|\\.?)*+"?)|(?P<sign>[;=()/])|(?P<space>\s++)|(?P<word>\\.|[^\s;=()"/\\]++|\\)"""
 )
+_NO_POLICY = frozenset(("none", "bestguesspass"))  # the latter: Microsoft's word for "would pass if there were one"
 _COMMENT = re.compile(r"\([^()]*+\)")
 _ESCAPED = re.compile(r"\\(.)")
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:\[\]@]{1,64}@([^\s<>\"'(),;:\[\]@]{1,255})")
@@ -104,7 +105,8 @@ def _server(words: Sequence[str]) -> str:
     """The authserv-id, behind which the version 1 may stand; with anything else it is no server that we know."""
     if len(words) == 2 and words[1] == "1":
         words = words[:1]
-    return " ".join(words).lower().rstrip(".")
+    name = " ".join(words).rstrip(".")
+    return name.lower() if name.isascii() else name  # the Kelvin sign becomes a k
 
 
 def judge(
@@ -206,6 +208,8 @@ def _aligned(found: AuthenticationResults, domain: str) -> tuple[Verdict, str]:
         signer = _domain_in(each.properties.get("header.d") or each.properties.get("header.i", ""))
         if each.result == "pass" and _same_organization(signer, domain):
             return "authenticated", f"dkim=pass for {signer}"
+    if any(each.result not in _NO_POLICY for each in found.of("dmarc")):
+        return "unknown", "DMARC came to no result"  # its policy may forbid what SPF allows
     for each in _of_envelope(found):
         sender = _envelope(each) or _domain_in(each.properties.get("smtp.helo", ""))
         if each.result == "pass" and _same_organization(sender, domain):

@@ -196,7 +196,7 @@ class _Head:
     def authentication_results(self, raw: bytes) -> tuple[tuple[str, ...], ...]:
         """Those that no Received parts are of one server, which adds them to its own Received."""
         values = self.fields.all("authentication-results")[:_RESULTS]
-        texts = [one_line(raw_text(value[:_RESULT])) for value in values]
+        texts = [one_line(raw_text(value[:_RESULT]), unseen="\ufffd") for value in values]  # our id is written plainly
         if len(texts) < 2:
             return (tuple(texts),) if texts else ()
         trace = "".join("r" if name[:1] in b"rR" else "a" for name in _TRACE.findall(raw, 0, self.fields.body or BLOCK))

@@ -15,10 +15,13 @@ _SPACES = re.compile(r"\s+")
 _EMPTY_LINES = re.compile(r"\n{4,}")
 
 
-def one_line(text: str) -> str:
-    """For a subject, a name, a file name: one line, visible characters, single spaces."""
+def one_line(text: str, unseen: str = "") -> str:
+    """For a subject, a name, a file name: one line, visible characters, single spaces.
+
+    `unseen` takes the place of what nobody sees, where a text must not come to equal another one by losing it.
+    """
     if not text.isprintable():
-        text = _UNSEEN.sub("", _SPACES.sub(" ", text))
+        text = _UNSEEN.sub(unseen, _SPACES.sub(" ", text))
     return (text if "  " not in text else _SPACES.sub(" ", text)).strip()
 
 

@@ -34,7 +34,7 @@ def verdict(*results: str, from_: str = CLIENT) -> Verdict:
         "mx.ours.example; dkim=fail header.d=list.example; dkim=pass header.d=client.example",
         "mx.ours.example; spf=pass smtp.mailfrom=ruth@client.example; dkim=none; dmarc=none",
         "mx.ours.example; spf=pass smtp.mailfrom=client.example; dkim=none",
-        "mx.ours.example; spf=pass smtp.mailfrom=bounce.client.example; dmarc=temperror",
+        "mx.ours.example; spf=pass smtp.mailfrom=bounce.client.example; dmarc=bestguesspass",
         "MX.Ours.Example 1; dmarc=pass header.from=client.example",
     ],
 )
@@ -66,6 +66,7 @@ def test_a_forged_letter_fails(result: str) -> None:
         "mx.ours.example; dkim=pass header.d=example",
         "mx.ours.example; dmarc=pass header.from=evil.example",
         "mx.ours.example; none",
+        "mx.ours.example; spf=pass smtp.mailfrom=client.example; dmarc=temperror header.from=client.example",
         "mx.ours.example; dkim=pass (header.d=client.example)",
         'mx.ours.example; x-note="dmarc=pass; dkim=pass header.d=client.example"',
         "mail.evil.example; dmarc=pass header.from=client.example",
