@@ -24,9 +24,11 @@ from classifiers.milestones import buying, milestones
 from classifiers.objections import objections
 from classifiers.rules import VERSION, HousePhrases, book
 from classifiers.rules import version as rules_version
+from classifiers.salutations import salutations
 from classifiers.settling import settling
 from classifiers.spans import Sentence
 
+GREETINGS = 3  # sentences at the beginning that may do nothing else
 MAX_TEXT = 40_000  # characters of one letter; what stands behind is not read
 COVERING_NOTE = 60  # words above a letter that is passed on; more than that is an answer of its own
 
@@ -148,7 +150,8 @@ def _sentences(prepared: Sequence[Prepared], house: tuple[HousePhrases, ...]) ->
 
             read = sentences(tongue, [prepared[number].shown for number in some], house)
             for number, result in zip(some, read, strict=True):
-                found[number] = result
+                texts = [prepared[number].shown[one.start : one.end] for one in result[:GREETINGS]]
+                found[number] = result[salutations(texts) :]
     return found
 
 
