@@ -16,7 +16,7 @@ from classifiers.corpus import Row
 from classifiers.encoder import LONGEST, Encoder, Pieces, encode_once, laid_out
 from classifiers.evaluate import bears
 from classifiers.features import MOST_SENTENCES, Example, Vocabulary, example, sparse, vocabulary
-from classifiers.heads import ANY, LABELS, SPANS, Kept, Model, rounded, sigmoid
+from classifiers.heads import ANY, LABELS, PLACES, SPANS, Kept, Model, rounded, sigmoid
 from classifiers.layers import Layers, Numbers
 from classifiers.lessons import Lesson
 from classifiers.limits import undecided
@@ -36,6 +36,9 @@ TUNING = 2e-4  # the same for the encoder's layers, which know much already
 HOLD = 0.1  # how strongly matrices are held small
 BLANK_NUMBERS, BLANK_PIECES = 0.1, 0.1  # shares of what the encoder is given that are blanked in training
 SPANS_COUNT = 6.0  # how much the words of a span count beside a letter's labels
+EDGES_COUNT = 3.0  # and its first and its last one beside the others: they are few
+
+_SPAN_WEIGHTS = np.tile(np.array([1.0, EDGES_COUNT, EDGES_COUNT], np.float32) * SPANS_COUNT, len(SPANS))
 
 Say = Callable[[str], None]
 
@@ -57,7 +60,7 @@ class Letters(msgspec.Struct, frozen=True):
     first: tuple[int, ...]  # per letter, the first of its sentences
     truth: Numbers  # letters x LABELS
     known: Numbers  # the same: 1 where it is known whether the label holds, else 0
-    spans: tuple[Numbers, ...]  # per letter: pieces x SPANS
+    spans: tuple[Numbers, ...]  # per letter: pieces x SPANS and their PLACES
     spans_known: tuple[Numbers, ...]  # per letter: pieces x 1
 
 
@@ -140,19 +143,21 @@ def _words(shown: Sequence[Example], known: Vocabulary) -> csr_matrix:
 
 
 def _span_truth(one: Labelled, ruled: Ruled, pieces: Sequence[Pieces]) -> Numbers:
-    """Which pieces of a letter belong to a reason, which to a condition."""
+    """Which pieces of a letter belong to a reason, which to a condition, and where each begins and ends."""
     quoted = [[_found(one.letter.body, quote) for quote in quotes] for quotes in one.quotes or [()] * len(SPANS)]
     found = [
-        [
-            [
-                float(any(start < after and before < end for before, after in some)) if end > start else 0.0
-                for some in quoted
-            ]
-            for start, end in zip(sentence.start + cut.starts, sentence.start + cut.ends, strict=True)
-        ]
+        [place for some in quoted for place in _places(start, end, some)]
         for sentence, cut in zip(ruled.sentences, pieces, strict=False)
+        for start, end in zip(sentence.start + cut.starts, sentence.start + cut.ends, strict=True)
     ]
-    return np.array([piece for sentence in found for piece in sentence], np.float32)
+    return np.array(found, np.float32)
+
+
+def _places(start: int, end: int, quoted: Sequence[tuple[int, int]]) -> tuple[bool, bool, bool]:
+    """Of the piece from start to end: is it in a quote, its first, its last? See PLACES."""
+    inside = any(start < after and before < end for before, after in quoted) and end > start
+    begins = any(start <= before < end for before, after in quoted if before < after)
+    return inside, begins, any(start < after <= end for before, after in quoted if before < after)
 
 
 def _spans_known(one: Labelled, pieces: Sequence[Pieces]) -> Numbers:
@@ -208,7 +213,7 @@ def fit(
 
 def beginning(random: np.random.Generator, rows: Sequence[Row], encoder: Encoder, words: int, facts: int) -> Learner:
     """The packaged layers, and a network that knows nothing."""
-    weights = net.beginning(random, HIDDEN, NARROWED, encoder.size, words, facts, len(LABELS))
+    weights = net.beginning(random, HIDDEN, NARROWED, encoder.size, words, facts, len(LABELS), len(SPANS) * len(PLACES))
     return Learner(layers=encoder.layers, narrowing=_narrowing(rows, encoder), weights=weights)
 
 
@@ -237,7 +242,7 @@ def slope(
     truth, known = letters.truth[some], letters.known[some]
     spans, spans_known = (np.concatenate([of[at] for at in some]) for of in (letters.spans, letters.spans_known))
     off: Numbers = known * (sigmoid(said.letters) - truth) / np.float32(len(some))
-    strayed: Numbers = spans_known * (sigmoid(said.spans) - spans) * np.float32(SPANS_COUNT / len(spans))
+    strayed: Numbers = spans_known * (sigmoid(said.spans) - spans) * _SPAN_WEIGHTS / np.float32(len(spans))
     cost = float((known * (np.logaddexp(0, said.letters) - truth * said.letters)).sum() / len(some))
     back = net.backward(learner.weights, bag, said, off, strayed)
     pieces = back.pieces @ learner.narrowing.T

@@ -26,6 +26,7 @@ from classifiers.manifest import FORMAT, Manifest, chosen, installed, read_manif
 ANY, STALLING, MACHINE = "objection", "stalling", "machine"  # the last: no person wrote it
 LABELS = (*MILESTONES, ANY, *OBJECTION_TYPES, STALLING, MACHINE)
 SPANS = ("reason", "condition")
+PLACES = ("inside", "begin", "end")  # what a piece may be of each
 WEIGHTS, LAYERS, VOCABULARY = "weights.npz", "encoder.npz", "vocabulary.json"
 
 Kept = TypeVar("Kept", net.Weights, Layers)
@@ -44,7 +45,7 @@ class Scores(msgspec.Struct, frozen=True):
     """What the heads say of one letter."""
 
     labels: dict[str, Label]
-    spans: tuple[Numbers, ...]  # per sentence: pieces x SPANS, above 0 where a piece belongs to one
+    spans: tuple[Numbers, ...]  # per sentence: pieces x SPANS x PLACES, above 0 where a piece rather is that than not
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -92,7 +93,7 @@ class Model:
                 Scores(
                     labels={name: Label(float(probable[number, at]), int(best[at])) for at, name in enumerate(LABELS)},
                     spans=tuple(
-                        said.spans[start : start + len(sentence.tokens)]
+                        said.spans[start : start + len(sentence.tokens)].reshape(-1, len(SPANS), len(PLACES))
                         for start, sentence in zip(starts, one.encoded, strict=True)
                     ),
                 )

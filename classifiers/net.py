@@ -37,7 +37,7 @@ class Weights(msgspec.Struct, frozen=True):
     words: Numbers  # words and marks of a sentence x labels
     letter: Numbers  # facts of a letter x labels
     bias: Numbers  # labels
-    span: Numbers  # 2 * hidden x spans: a piece, and the mean of its sentence
+    span: Numbers  # 2 * hidden x spans: a piece, and the mean of its sentence; a span counts for inside, begin and end
     span_bias: Numbers
 
 
@@ -181,7 +181,14 @@ def _loudness(size: int) -> Numbers:
 
 
 def beginning(
-    random: np.random.Generator, hidden: int, pieces: int, size: int, words: int, facts: int, labels: int
+    random: np.random.Generator,
+    hidden: int,
+    pieces: int,
+    size: int,
+    words: int,
+    facts: int,
+    labels: int,
+    spans: int,
 ) -> Weights:
     """Weights before training; labels start as rare."""
 
@@ -192,7 +199,6 @@ def beginning(
     def blank(*shape: int) -> Numbers:
         return np.zeros(shape, np.float32)
 
-    spans = 2
     return Weights(
         narrow=small(pieces, hidden, pieces**-0.5),
         narrow_bias=blank(hidden),

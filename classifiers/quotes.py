@@ -1,20 +1,25 @@
 """The words of a reason or a condition: of the stretches that could be quoted, the one that looks most like it.
 
 A quote begins where a sentence, a clause or what follows a conjunction begins, and ends where a clause does; which of
-these stretches it is, the heads tell, piece by piece.
+these stretches it is, the heads tell, piece by piece: the sentence where most of a quote is, then the stretch in it
+that is likeliest from its first piece to its last.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from agent.model import Span
 from classifiers.conditions import CONJUNCTIONS
 from classifiers.encoder import Encoded
-from classifiers.layers import Numbers
+from classifiers.layers import Numbers, Places
 from classifiers.spans import Sentence, span
 
 MOST_EDGES = 40  # begins or ends of a sentence that are tried
+DEPTH = 2.0  # so much less than the likeliest pieces of its sentence may others say to be in
+PEAK = 3  # so many of them
+EDGES = 1.0  # what the first and the last piece count beside those in between
 _AROUND = " \t\r\n,;:.!?–—-…\"'«»“”()"  # stands around a quote, not in it
 _BREAKS = tuple(",;:.!?)…–—")  # a word that ends so ends its clause
 _DASHES = frozenset(("-", "–", "—", "--"))
@@ -39,36 +44,57 @@ def best(
 ) -> Span | None:
     """The stretch with the most in one of these sentences; None where no stretch is likelier in than out.
 
-    `values` are per sentence the log-odds of each piece to belong to it, `lean` is added to every one of them.
+    `values` are per sentence the log-odds of each piece to be in it, its first and its last; `lean` is added to those
+    of being in it where it is asked whether there is one at all.
     """
-    most, place = 0.0, None
+    most, found = 0.0, None
     for at in near:
-        worth, start, end = _heaviest(body, some[at], encoded[at], values[at], lean)
-        if worth > most:
-            most, place = worth, (start, end)
-    return _trimmed(body, *place) if place else None
+        stretches = _Stretches.of(body, some[at], encoded[at], values[at])
+        if stretches is not None and (worth := stretches.most(stretches.inside + lean)) > most:
+            most, found = worth, stretches
+    return _trimmed(body, *found.likeliest()) if found else None
 
 
-def _heaviest(body: str, sentence: Sentence, encoded: Encoded, values: Numbers, lean: float) -> tuple[float, int, int]:
-    """Of all stretches from a begin to an end the one with the largest sum: (sum, start, end) in the body."""
-    starts, first = np.unique(encoded.starts[1:-1], return_index=True)
-    if not len(starts):
-        return 0.0, 0, 0
-    ends = encoded.ends[1:-1][first]
-    worth = np.add.reduceat(values[1:-1] + lean, first)
-    summed = np.concatenate([[0.0], np.cumsum(worth)])
-    words = [
-        body[sentence.start + start : sentence.start + end].lower()
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
-    ]
-    most, begin, behind = 0.0, 0, 0
-    for start in _begins(words):
-        for end in _ends(words):
-            if end > start and summed[end] - summed[start] > most:
-                most, begin, behind = float(summed[end] - summed[start]), start, end
-    if not behind:
-        return 0.0, 0, 0
-    return most, sentence.start + int(starts[begin]), sentence.start + int(ends[behind - 1])
+class _Stretches(NamedTuple):
+    """What may be quoted of a sentence, from each of some begins to each of some ends, counted in pieces."""
+
+    starts: Places  # in the body
+    ends: Places
+    inside: Numbers
+    first: Numbers
+    last: Numbers
+    pairs: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, body: str, sentence: Sentence, encoded: Encoded, values: Numbers) -> "_Stretches | None":
+        starts, first = np.unique(encoded.starts[1:-1], return_index=True)
+        if not len(starts):
+            return None
+        ends = encoded.ends[1:-1][first] + sentence.start
+        starts = starts + sentence.start
+        words = [body[start:end].lower() for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+        behind = _ends(words)
+        pairs = [(begin, end) for begin in _begins(words) for end in behind if end > begin]
+        own = values[1:-1]
+        return cls(starts, ends, np.add.reduceat(own[:, 0], first), own[first, 1], own[first, 2], pairs)
+
+    def most(self, worth: Numbers) -> float:
+        """The largest sum of a stretch."""
+        summed = np.concatenate([[0.0], np.cumsum(worth)])
+        return max((float(summed[end] - summed[begin]) for begin, end in self.pairs), default=0.0)
+
+    def likeliest(self) -> tuple[int, int]:
+        """Start and end of the stretch that looks most like a quote from its first piece to its last."""
+        level = float(np.sort(self.inside)[-PEAK:].mean()) - DEPTH
+        summed = np.concatenate([[0.0], np.cumsum(self.inside - level)])
+        begin, end = max(
+            self.pairs,
+            key=lambda pair: (
+                float(summed[pair[1]] - summed[pair[0]] + EDGES * (self.first[pair[0]] + self.last[pair[1] - 1])),
+                -pair[0],
+            ),
+        )
+        return int(self.starts[begin]), int(self.ends[end - 1])
 
 
 def _begins(words: Sequence[str]) -> list[int]:

@@ -27,12 +27,12 @@ def encoder() -> Encoder:
 
 def untrained(lean: float) -> Model:
     """A model without any knowledge, which leans to say everything (above 0) or nothing (below)."""
-    blank = net.beginning(np.random.default_rng(1), 4, encoder().token_size, encoder().size, 0, 6, len(LABELS))
+    blank = net.beginning(np.random.default_rng(1), 4, encoder().token_size, encoder().size, 0, 6, len(LABELS), 6)
     weights = msgspec.structs.replace(
         blank,
         narrow=blank.narrow * 0,
         bias=np.where(np.array(LABELS) == heads.STALLING, -lean, lean).astype(np.float32),
-        span_bias=np.full(2, lean, np.float32),
+        span_bias=np.full(6, lean, np.float32),
     )
     about_it = Manifest(
         format=manifest.FORMAT,

@@ -29,7 +29,7 @@ def letters(random: np.random.Generator, sizes: list[list[int]]) -> Bag:
 
 def some_weights(random: np.random.Generator) -> Weights:
     """Weights in double precision, none of them 0."""
-    start = net.beginning(random, 6, 7, SIZE, WORDS, FACTS, LABELS)
+    start = net.beginning(random, 6, 7, SIZE, WORDS, FACTS, LABELS, 2)
     return Weights(
         **{
             name: getattr(start, name) + 0.2 * random.standard_normal(getattr(start, name).shape)

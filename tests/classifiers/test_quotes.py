@@ -38,7 +38,9 @@ def sentence(body: str) -> tuple[Sentence, Encoded]:
 )
 def test_the_likeliest_stretch_between_two_edges_is_quoted(body: str, values: list[float], quote: str | None) -> None:
     shown, encoded = sentence(body)
-    found = quotes.best(body, [shown], [encoded], [np.array([9, *values, 9], np.float32)], [0], 0.0)
+    inside = np.array([9, *values, 9], np.float32)
+    blank = np.zeros_like(inside)
+    found = quotes.best(body, [shown], [encoded], [np.stack([inside, blank, blank], 1)], [0], 0.0)
     assert (found.quote if found else None) == quote
     if found:
         assert body[found.start : found.end] == quote
