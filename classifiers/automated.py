@@ -44,6 +44,7 @@ _AUTO_REPLY_HEADERS = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-aut
 _CAMPAIGN_HEADERS = ("x-campaign", "x-campaign-id", "x-campaignid", "x-mc-user", "x-mailer-lid", "x-csa-complaints")
 _LONG_ABSENCE = 90  # words: who tells more than that while away is no machine
 _CALENDAR_WORDS = 45
+_RECEIPT_WORDS = 6  # what is left of a read receipt where the letter that was read is cut as history
 _PRIVATE_WORDS = 60
 
 
@@ -236,6 +237,8 @@ def _is_auto_reply(seen: Seen) -> bool:
         return True
     if "all" in seen.signals.get("x-auto-response-suppress", "") and seen.says("auto_reply", "absent"):
         return True
+    if seen.entitled("auto_reply", "answers"):
+        return True
     if seen.says("auto_reply", "machine") or (seen.says("auto_reply", "receipt") and "?" not in seen.text):
         return True
     if seen.text.count(" ") >= _LONG_ABSENCE:
@@ -276,7 +279,7 @@ def _is_notice(seen: Seen) -> bool:
     submitted = seen.signals.get("auto-submitted", "no").strip()
     if submitted.startswith("auto-") or "report-type=disposition-notification" in _content_type(seen):
         return True
-    if seen.entitled("notice", "read") and seen.says("notice", "read_text"):
+    if seen.entitled("notice", "read") and (seen.says("notice", "read_text") or seen.text.count(" ") < _RECEIPT_WORDS):
         return True
     if seen.sender in _SAY["notice"]["senders"] or seen.sender.startswith(("noreply", "no-reply", "donotreply")):
         return True

@@ -47,6 +47,9 @@ MACHINES: list[tuple[str, Signals, str, str, str]] = [
     ("auto_reply", {}, "Re: Заявка", "Ваше обращение зарегистрировано, номер 4471.", "info@prichal.example"),
     ("auto_reply", {}, "Your request", "Your request has been received. We answer within two days.",
      "desk@kilns.example"),
+    ("auto_reply", {}, "Automatic reply: Kiln", "Counting seals in Greenland. Olga has the keys.", "jo@kilns.example"),
+    ("auto_reply", {}, "Автоответ: Тали", "На курсах с 3 по 11, за меня Лариса, кабинет 14.", "petr@prichal.example"),
+    ("notice", {}, "Read: our offer", "Your message", "jo@kilns.example"),  # the rest is cut: it looks like history
     # calendars
     ("calendar_notification", {}, "Accepted: Kiln demo", "Jo Reed has accepted this invitation.", "jo@kilns.example"),
     ("calendar_notification", {}, "New time: Kiln demo", "New time: Kiln demo\n\n09.02.2026 13:00", "jo@kilns.example"),
@@ -93,6 +96,9 @@ PEOPLE: list[tuple[str, Signals, str, str]] = [
     ("a client's program adds an opt-out", {}, "Re: Kiln", "We take both.\n\nIf you want no mails, unsubscribe."),
     ("a new letter with an opt-out under it", {}, "Kiln", "Dear Jo, we take both.\n\nUnsubscribe"),
     ("a client says that he is on leave", {}, "Re: Kiln", "I am on leave until Monday, can we talk on Tuesday?"),
+    ("a client answers our automatic reply", {}, "Re: Automatic reply: Kiln", "Enjoy the sea. We take both."),
+    ("a client has read a paper", {}, "Read: the manual",
+     "We have read the manual that you sent, and the burner is not what we need for our pots."),
     ("a client was on leave", {}, "Re: Kiln", "Sorry, I was on leave. We take both."),
     ("a client tells of a full mailbox", {}, "Re: Kiln", "My mailbox is full, please send the offer to Ann."),
     ("a client's offer bounced", {}, "Kiln", "Your message could not be delivered to Ann, she left. Send it to me."),

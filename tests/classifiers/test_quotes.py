@@ -44,3 +44,15 @@ def test_the_likeliest_stretch_between_two_edges_is_quoted(body: str, values: li
     assert (found.quote if found else None) == quote
     if found:
         assert body[found.start : found.end] == quote
+
+
+def test_where_the_inside_is_alike_first_and_last_piece_decide() -> None:
+    body = "Cut the fee by a third and we sign, today."
+    shown, encoded = sentence(body)
+    values = np.full((len(encoded.starts), 3), 1.0, np.float32)
+    values[:, 1:] = -4.0
+    values[1, 1] = 4.0  # "Cut"
+    values[6, 2] = 4.0  # "third"
+    found = quotes.best(body, [shown], [encoded], [values], [0], 0.0)
+    assert found is not None
+    assert found.quote == "Cut the fee by a third"
