@@ -19,7 +19,7 @@ from classifiers.rules import HousePhrases
 
 HOLD_SHIFT = 4.0  # how strongly a label's own calibration is held to the common one
 SURE = 0.95  # precision that what is written without asking must reach on tune
-OF_HEADS = 0.035  # share of letters without an objection in which the heads may read one; the rest is the rules'
+OF_HEADS = 0.04  # share of letters without an objection in which the heads may read one; the rest is the rules'
 FALSE_MILESTONES = 0.15  # share of letters without a milestone in which one may be read
 TAKEN_FOR_MACHINES = 0.005  # share of people's letters that may be
 LEAST_SAID = 10  # reads on tune below which a precision is no evidence

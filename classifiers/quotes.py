@@ -17,9 +17,7 @@ from classifiers.layers import Numbers, Places
 from classifiers.spans import Sentence, span
 
 MOST_EDGES = 40  # begins or ends of a sentence that are tried
-DEPTH = 2.0  # so much less than the likeliest pieces of its sentence may others say to be in
-PEAK = 3  # so many of them
-EDGES = 1.0  # what the first and the last piece count beside those in between
+EDGES = 8.0  # what its first and its last piece count beside all of them
 _AROUND = " \t\r\n,;:.!?–—-…\"'«»“”()"  # stands around a quote, not in it
 _BREAKS = tuple(",;:.!?)…–—")  # a word that ends so ends its clause
 _DASHES = frozenset(("-", "–", "—", "--"))
@@ -45,12 +43,12 @@ def best(
     """The stretch with the most in one of these sentences; None where no stretch is likelier in than out.
 
     `values` are per sentence the log-odds of each piece to be in it, its first and its last; `lean` is added to those
-    of being in it where it is asked whether there is one at all.
+    of being in it.
     """
     most, found = 0.0, None
     for at in near:
-        stretches = _Stretches.of(body, some[at], encoded[at], values[at])
-        if stretches is not None and (worth := stretches.most(stretches.inside + lean)) > most:
+        stretches = _Stretches.of(body, some[at], encoded[at], values[at], lean)
+        if stretches is not None and (worth := stretches.heaviest()) > most:
             most, found = worth, stretches
     return _trimmed(body, *found.likeliest()) if found else None
 
@@ -60,13 +58,13 @@ class _Stretches(NamedTuple):
 
     starts: Places  # in the body
     ends: Places
-    inside: Numbers
+    summed: Numbers  # of what speaks for being in it, before each piece and at the end
     first: Numbers
     last: Numbers
     pairs: list[tuple[int, int]]
 
     @classmethod
-    def of(cls, body: str, sentence: Sentence, encoded: Encoded, values: Numbers) -> "_Stretches | None":
+    def of(cls, body: str, sentence: Sentence, encoded: Encoded, values: Numbers, lean: float) -> "_Stretches | None":
         starts, first = np.unique(encoded.starts[1:-1], return_index=True)
         if not len(starts):
             return None
@@ -75,26 +73,22 @@ class _Stretches(NamedTuple):
         words = [body[start:end].lower() for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
         behind = _ends(words)
         pairs = [(begin, end) for begin in _begins(words) for end in behind if end > begin]
-        own = values[1:-1]
-        return cls(starts, ends, np.add.reduceat(own[:, 0], first), own[first, 1], own[first, 2], pairs)
+        inside, begins, stops = values[1:-1].T
+        summed = np.concatenate([[0.0], np.cumsum(np.add.reduceat(inside + lean, first))])
+        return cls(starts, ends, summed, begins[first], stops[first], pairs)
 
-    def most(self, worth: Numbers) -> float:
-        """The largest sum of a stretch."""
-        summed = np.concatenate([[0.0], np.cumsum(worth)])
-        return max((float(summed[end] - summed[begin]) for begin, end in self.pairs), default=0.0)
+    def heaviest(self) -> float:
+        """How much speaks for one of them, by its parts alone."""
+        return max((float(self.summed[end] - self.summed[begin]) for begin, end in self.pairs), default=0.0)
 
     def likeliest(self) -> tuple[int, int]:
-        """Start and end of the stretch that looks most like a quote from its first piece to its last."""
-        level = float(np.sort(self.inside)[-PEAK:].mean()) - DEPTH
-        summed = np.concatenate([[0.0], np.cumsum(self.inside - level)])
-        begin, end = max(
-            self.pairs,
-            key=lambda pair: (
-                float(summed[pair[1]] - summed[pair[0]] + EDGES * (self.first[pair[0]] + self.last[pair[1] - 1])),
-                -pair[0],
-            ),
-        )
+        """Start and end of the one that looks most like a quote from its first piece to its last."""
+        begin, end = max(self.pairs, key=self._likely)
         return int(self.starts[begin]), int(self.ends[end - 1])
+
+    def _likely(self, pair: tuple[int, int]) -> float:
+        begin, end = pair
+        return float(self.summed[end] - self.summed[begin] + EDGES * (self.first[begin] + self.last[end - 1]))
 
 
 def _begins(words: Sequence[str]) -> list[int]:
