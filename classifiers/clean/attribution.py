@@ -27,6 +27,8 @@ _WRAPPED_WROTE = (
     "写道",
 )
 _SENTENCE_ENDS = (".", "!", "?", "…")
+# "On 3 Feb at 14:05 the lift stopped. Your technician wrote:" tells something; a month is shortened to fewer letters
+_SENTENCE_ENDED = re.compile(r"(?<!\w)[a-zа-яёіїєß-ÿ]{6,30}[.!?] [A-ZА-ЯЁІЇЄÀ-Þ]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,8 @@ def introduces(line: str, quoted_next: bool) -> bool:
     leads = LEADS.match(line) is not None
     if wrote is None:
         return _introduces_without_verb(line, leads, dated, timed, address is not None, quoted_next)
+    if address is None and not quoted_next and _SENTENCE_ENDED.search(line):
+        return False
     if dated and leads and (timed or address is not None or quoted_next):
         return True
     if address is not None or (dated and timed):

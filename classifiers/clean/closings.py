@@ -94,7 +94,7 @@ def contact_block_at(page: Page, first: int, last: int) -> int | None:
         said = page.said[at]
         if len(said.split()) > 8 or not may_sign(said):
             break
-        if below >= 2 and contact and _NAME.fullmatch(said) and not page.said[at - 1]:
+        if below >= 2 and contact and _NAME.fullmatch(said.strip("*_")) and not page.said[at - 1]:
             start = at
         contact = contact or _CONTACT.search(said) is not None
     return start
