@@ -26,6 +26,7 @@ SHORT = 8  # words, stops among them: of so short a letter the heads know too li
 LEAST = 0.25  # of a confidence: what is less sure is not even kept
 NEAR = 4  # sentences on either side of the one that objects: there its reason and condition are looked for
 SECOND = 0.5  # so probable must a further type be, in a sentence of its own
+THEIRS = frozenset({"lost", "meeting_scheduled"})  # the client's to say: by our letter alone only proposed
 
 
 class Heard(NamedTuple):
@@ -51,6 +52,8 @@ def milestones(heard: Heard, ruled: Sequence[MilestoneRead]) -> tuple[MilestoneR
             sure = max(sure, known.confidence)
         elif known and said.probability >= AGREED:
             sure = max(sure, known.confidence if said.probability >= LIKELY else min(known.confidence, PROPOSED))
+        elif known is None and name in THEIRS and letter.direction == "outbound":
+            sure = min(sure, PROPOSED)
         if sure < LEAST or SIDE.get(name, letter.direction) != letter.direction:
             continue
         if name == "contact_established" and name in letter.earlier:

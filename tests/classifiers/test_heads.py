@@ -199,3 +199,13 @@ def test_heads_come_with_the_product_and_read() -> None:
     assert model.manifest.reads
     assert model.manifest.rules
     assert manifest.version() == model.manifest.version
+
+
+def test_what_is_the_clients_to_say_is_not_written_by_our_own_letter_alone() -> None:
+    ours, theirs = (
+        Letter(direction=side, subject="", body="The trip is off the list.") for side in ("outbound", "inbound")
+    )
+    by_us, by_them = with_model(ruled_all([ours, theirs]), untrained(5.0))
+    lost = {read.name: read.confidence for read in by_us.milestones}["lost"]
+    assert PROPOSE <= lost < WRITE
+    assert {read.name: read.confidence for read in by_them.milestones}["lost"] >= WRITE
