@@ -10,7 +10,7 @@ from agent.clients import STRANGER, Directory, called, changed_nodes, domain_of,
 from agent.intake import House, keyed_hash
 from agent.store.activities import Fresh
 from agent.store.forget import want_again
-from agent.store.pending import mark_dirty
+from agent.store.pending import clients_with_history, mark_dirty
 from agent.store.rows import chunks, insert_rows, record_of
 from agent.store.tables import activity, membership, participant
 from agent.whose import clients_by_record, clients_of_people, names_shown, whose
@@ -126,7 +126,10 @@ def regroup(tx: Connection, before: Directory, after: Directory, house: House) -
     if any(node.startswith("company:") for node in nodes):
         threads |= _threads_of_unknown_meetings(tx)
     assign(tx, after, house, threads)
-    mark_dirty(tx, {c for c in clients if c in _known(after, clients)} | _clients_of_threads(tx, threads))
+    concerned = {c for c in clients if c in _known(after, clients)} | _clients_of_threads(tx, threads)
+    told_of = clients_with_history(tx)  # whoever was never folded is in no hurry: his mailboxes may be half imported
+    mark_dirty(tx, concerned & told_of)
+    mark_dirty(tx, concerned - told_of, fresh=False)
     if before.products != after.products:  # what we sell tells the deals of whoever has several apart
         mark_dirty(tx, after.with_several_deals(), fresh=False)
     hashed = [{keyed_hash(x, house.hash_key) for x in values} for values in (addresses, domains)]

@@ -85,10 +85,14 @@ def save_readings(tx: Connection, read: Sequence[tuple[int, str, Reading]]) -> N
         ]
         if new:
             tx.execute(insert(reading), new)
-    ids = [i for i, _, _ in standing]
-    for part in chunks(ids):
-        tx.execute(delete(to_read).where(to_read.c.activity_id.in_(part)))
-    mark_dirty(tx, clients_of_activities(tx, ids))
+    ids = {i for i, _, _ in standing}
+    new_mail: set[int] = set()
+    for part in chunks(sorted(ids)):
+        these = to_read.c.activity_id.in_(part)
+        new_mail |= set(tx.scalars(select(to_read.c.activity_id).where(these, to_read.c.fresh)))
+        tx.execute(delete(to_read).where(these))
+    mark_dirty(tx, clients_of_activities(tx, new_mail))
+    mark_dirty(tx, clients_of_activities(tx, ids - new_mail), fresh=False)
 
 
 def next_to_fold(tx: Connection, now: datetime, limit: int, *, fresh_only: bool = False) -> list[str]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agent.collect import collect
 from agent.store.tables import activity, reading, to_read
-from agent.sync import read
+from agent.sync import read, understand
 from agent.workers import InProcess
 from tests.flow.company import ANNA, BORIS, CRM, MEMORY, SERVER, VERA, CompanyWorld, letter
 from tests.flow.conftest import Founder
@@ -68,6 +68,17 @@ def test_a_mailbox_that_is_connected_later_gives_the_same(world: CompanyWorld) -
     world.sync("boris")
     world.sync("anna")
     assert world.export() == all_at_once()
+
+
+def test_nothing_is_said_of_a_client_while_half_of_his_letters_are_still_imported(world: CompanyWorld) -> None:
+    deliver(world, story())
+    collect(world.flow(), world.source("anna"))
+    assert understand(world.flow(), fresh_only=True) == 0
+    assert world.table(reading)
+    assert understand(world.flow()) > 0
+    world.receive("anna", letter(VERA, ANNA, "Freezer room", "Could you call me tomorrow?", name="new"))
+    collect(world.flow(), world.source("anna"))
+    assert understand(world.flow(), fresh_only=True) > 0
 
 
 def test_a_company_that_is_entered_later_takes_the_place_of_the_one_that_we_had_made(found: Founder) -> None:
