@@ -108,7 +108,8 @@ class _Case:
     spoken: Mapping[str, list[Reason]]  # deal -> what the letter itself says of it
     told: frozenset[str]  # the deals of which it speaks in words that are theirs alone
     sharing: frozenset[str]  # the deals of which it speaks in words that several have
-    foreign: frozenset[str]  # those that are known for other products, where one that is open is not
+    foreign: frozenset[str]  # those that are known for other products than it names
+    has_other: bool  # is a deal open that is none of those?
     deals: Mapping[str, Deal]
     people: frozenset[str]  # contacts of the candidates
     open_count: int  # candidates that were open then
@@ -125,7 +126,8 @@ class _Case:
             spoken=spoken,
             told=told,
             sharing=frozenset(i for i, said in spoken.items() if any(r.name == "shared name" for r in said)),
-            foreign=foreign if any(d.is_open(about.at) and d.deal.id not in foreign for d in then) else frozenset(),
+            foreign=foreign,
+            has_other=any(d.is_open(about.at) and d.deal.id not in foreign for d in then),
             deals={d.deal.id: d.deal for d in then},
             people=frozenset(i for d in then for i in d.deal.contact_ids),
             open_count=sum(1 for d in then if d.is_open(about.at) and not _later(d, about.at)),
@@ -288,7 +290,7 @@ def _by_name(d: DealThen, found: Mapping[Unit, set[str]]) -> list[Reason]:
 
 
 def _score(case: _Case, d: DealThen) -> Candidate:
-    foreign = [_reason("other product")] if d.deal.id in case.foreign else []
+    foreign = [_reason("other product")] if case.has_other and d.deal.id in case.foreign else []
     reasons = [
         *case.spoken[d.deal.id],
         *foreign,
@@ -305,7 +307,7 @@ def _after_thread(case: _Case, d: DealThen) -> str:
     if d.deal.id in case.told:
         return ""
     shared = bool(case.sharing - {d.deal.id})
-    if case.told_elsewhere(d) or (shared and d.deal.id not in case.sharing) or _is_foreign(case.about, d):
+    if case.told_elsewhere(d) or (shared and d.deal.id not in case.sharing) or d.deal.id in case.foreign:
         return ", other words"
     return ", shared words" if shared else ""
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
 from math import log
@@ -127,22 +127,17 @@ class WordIndex:
     def has(self, unit: tuple[str, ...]) -> bool:
         """Asked for again and again, in every going through a history; found once."""
         if unit not in self._asked:
-            self._asked[unit] = self._find(unit)
+            self._asked[unit] = next(self.places(unit), None) is not None
         return self._asked[unit]
 
-    def places(self, unit: tuple[str, ...]) -> list[int]:
+    def places(self, unit: tuple[str, ...]) -> Iterator[int]:
         """Where it stands, counted in words."""
-        alike = [word for word in self._alike.get(unit[0][:3], ()) if same_word(unit[0], word)]
-        return [place for word in alike for place in self._places[word] if self._follow(place, unit[1:])]
+        for word in self._alike.get(unit[0][:3], ()):
+            if same_word(unit[0], word):
+                yield from (place for place in self._places[word] if self._follow(place, unit[1:]))
 
     def between(self, low: int, high: int) -> list[str]:
         return self._words[low:high]
-
-    def _find(self, unit: tuple[str, ...]) -> bool:
-        return any(
-            same_word(unit[0], word) and any(self._follow(place, unit[1:]) for place in self._places[word])
-            for word in self._alike.get(unit[0][:3], ())
-        )
 
     def _follow(self, place: int, rest: tuple[str, ...]) -> bool:
         following = self._words[place + 1 : place + 1 + len(rest)]

@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 import msgspec
 import numpy as np
 
-from classifiers.layers import Layers, Numbers, Places, forward
+from classifiers.layers import REACHES, Layers, Numbers, Places, forward
 from classifiers.manifest import installed
 
 LONGEST = 600  # characters of a sentence; what stands behind says little more
@@ -145,7 +145,7 @@ def _packaged_layers(net: Any) -> Layers:
     """The layers under the names that they have here."""
     convolutions = {
         f"{step}_{reach}{bias}": getattr(net, name)[number]
-        for number, reach in enumerate((2, 3, 5))
+        for number, (reach, _) in enumerate(REACHES)
         for step, bias, name in (
             ("first", "", "w1"),
             ("first", "_bias", "b1"),

@@ -14,7 +14,7 @@ from classifiers.features import Example
 from classifiers.heads import ANY, LABELS, MACHINE, Model, Scores, sigmoid
 from classifiers.layers import Numbers
 from classifiers.manifest import FORMAT, Limits, Manifest
-from classifiers.reader import Ruled, by_rules, examples, ruled_all, weighed
+from classifiers.reader import Ruled, by_rules, examples, ruled_all, weighed, with_model
 from classifiers.rules import HousePhrases
 
 HOLD_SHIFT = 4.0  # how strongly a label's own calibration is held to the common one
@@ -39,9 +39,7 @@ class Tune(msgspec.Struct, frozen=True):
         return cls(tuple(rows), tuple(ruled_all([row.letter() for row in rows], phrases)))
 
     def figures(self, model: Model) -> dict[str, float]:
-        seen = examples(self.ruled, model.encoder)
-        scores = model.scores([one for one in seen if one is not None])
-        return self.told(seen, scores, model.manifest)
+        return figures(self.rows, with_model(self.ruled, model))
 
     def told(self, seen: Sequence[Example | None], scores: Sequence[Scores], manifest: Manifest) -> dict[str, float]:
         """`scores` are of those letters in which there is something to see."""

@@ -1,6 +1,6 @@
 """Salutations: "Dear Mr Holm," says nothing of a deal, and what says nothing is not read."""
 
-from itertools import dropwhile
+from itertools import takewhile
 
 _OPENERS = frozenset(
     "hi hiya hello hallo hey greetings morning afternoon evening "
@@ -23,16 +23,17 @@ _MARKS = ".,!:;–—-()\"'«» "
 
 def salutations(texts: list[str]) -> int:
     """How many of the first sentences of a letter only greet."""
-    return len(texts) - len(list(dropwhile(is_salutation, texts)))
+    return sum(1 for _ in takewhile(is_salutation, texts))
 
 
 def is_salutation(text: str) -> bool:
     """Is it nothing but a greeting, or a name before a comma?"""
-    words = [word for part in text.split()[: _MOST + 1] if (word := part.strip(_MARKS))]
+    parts = text.split()
+    words = [word for part in parts[: _MOST + 1] if (word := part.strip(_MARKS))]
     if not words or len(words) > _MOST:
         return False
-    comma = text.rstrip().endswith(",")
-    if len(words) > 1 and text.split()[0].endswith(",") and _are_names(words[:1]) and _greets(words[1:], comma):
+    comma = parts[-1].endswith(",")
+    if len(words) > 1 and parts[0].endswith(",") and _are_names(words[:1]) and _greets(words[1:], comma):
         return True  # "Anna, good morning."
     alone = comma and len(words) <= _NAMES and _are_names(words) and words[0].lower() not in _ANSWERS
     return alone or _greets(words, comma)

@@ -44,7 +44,10 @@ def assign(
 def _assign_fresh(tx: Connection, people: Directory, house: House, fresh: Sequence[Fresh]) -> set[int]:
     entries = {f.id: f.entry for f in fresh}
     outside = {f.id: [email for _, email in f.entry.participants if not house.is_ours(email)] for f in fresh}
-    told = lambda ids: [_Told(i, (e := entries[i]).kind, e.record, e.verified) for i in ids]  # noqa: E731
+
+    def told(ids: Sequence[int]) -> Iterator[_Told]:
+        return (_Told(i, (e := entries[i]).kind, e.record, e.verified) for i in ids)
+
     wanted = _clients({f.id: f.thread for f in fresh}, outside, people, house, told)
     insert_rows(tx, membership, [(client, i) for i, clients in wanted.items() for client in sorted(clients)])
     return set(wanted)
